@@ -128,7 +128,7 @@ def worked_lines(
 
 
 def number(v: float) -> str:
-    """A number for LaTeX: four significant digits, a proper minus, powers of ten.
+    """A number for LaTeX: four significant digits or more, a proper minus, powers of ten.
 
     >>> number(-0.00001234)
     '{-}1.234\\\\times10^{-5}'
@@ -137,7 +137,8 @@ def number(v: float) -> str:
         return r"\mathrm{NaN}" if math.isnan(v) else (r"{-}\infty" if v < 0 else r"\infty")
     sign, size = ("{-}" if v < 0 else ""), abs(v)
     if size == 0 or 1e-3 <= size < 1e5:
-        return sign + f"{size:.{3 if size < 100 else 1}f}"
+        decimals = 3 - math.floor(math.log10(size)) if 0 < size < 1 else 3 if size < 100 else 1
+        return sign + f"{size:.{decimals}f}"
     mantissa, exponent = f"{size:.3e}".split("e")
     return rf"{sign}{mantissa}\times10^{{{int(exponent)}}}"
 

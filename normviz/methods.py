@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import ModuleType
 from typing import Any
 
@@ -62,16 +63,16 @@ class Knob:
                 raise ValueError(f"{self.name} = {value!r} is not known: it is one of {self.options}.")
             return value
         whole = isinstance(self.default, int)
-        number = isinstance(value, int) if whole else isinstance(value, int | float)
+        number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
         if value is None and self.default is None:
             return value
-        if isinstance(value, bool) or not number or not self.low <= value <= self.high:
+        if not number or not self.low <= value <= self.high:
             kind = "whole number" if whole else "number"
             raise ValueError(
                 f"{self.name} = {value!r} is not allowed: it must be a {kind} from {self.low:g} to {self.high:g}. "
                 f"Try {self.default!r}."
             )
-        return value
+        return int(value) if whole else float(value)  # numpy's numbers become Python's
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,9 @@ class Method:
         """A fresh ``torch.nn.Module`` for inputs of this shape; ``nn`` is ``torch.nn``.
 
         >>> import torch, normviz as nv
-        >>> nv.METHODS["group_norm"].module(torch.nn, (8, 12, 4, 4), num_groups=3)
-        GroupNorm(3, 12, eps=1e-05, affine=True)
+        >>> layer = nv.METHODS["group_norm"].module(torch.nn, (8, 12, 4, 4), num_groups=3)
+        >>> isinstance(layer, torch.nn.GroupNorm), tuple(layer.weight.shape)
+        (True, (12,))
         """
         return self.torch_layer(shape, **knobs).build(nn)
 

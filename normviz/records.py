@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from normviz.layouts import Shape, axes_of
+from normviz.extents import IntArray, Own, Whole
+from normviz.layouts import Shape, axes_of, check_cell
 from normviz.reference import FloatArray
 from normviz.spec import Spec
 
@@ -47,7 +50,7 @@ class Summary:
     @property
     def std(self) -> float:
         """The standard deviation."""
-        return self.var**0.5
+        return math.sqrt(self.var)
 
 
 @dataclass(frozen=True)
@@ -116,42 +119,51 @@ def distributions(
     """
     before, after = np.asarray(x, np.float64), np.asarray(y, np.float64)
     edges = shared_edges(before, after)
-    boxes = set_boxes(spec, before.shape)
-    chosen = list(range(min(limit, len(boxes))))
+    count = set_count(spec, before.shape)
+    chosen = list(range(min(limit, count)))
     if first is not None:
-        inside = [
-            k
-            for k, box in enumerate(boxes)
-            if all(lo <= i < hi for (lo, hi), i in zip(box, first, strict=True))
-        ]
-        if inside and inside[0] not in chosen:
-            chosen[-1] = inside[0]
-    rows = tuple(_row(number, boxes[number], before, after, edges) for number in chosen)
+        number = set_number(spec, before.shape, first)
+        if number not in chosen:
+            chosen[-1] = number
+    rows = tuple(_row(k, set_box(spec, before.shape, k), before, after, edges) for k in chosen)
     everything = tuple((0, n) for n in before.shape)
     overall = _row(-1, everything, before, after, edges)
     outside = tuple(
         int(np.isfinite(v).sum() - counts.sum())
         for v, counts in ((before, overall.before_counts), (after, overall.after_counts))
     )
-    return Distributions(edges, rows, overall, len(boxes), (outside[0], outside[1]))
+    return Distributions(edges, rows, overall, count, (outside[0], outside[1]))
 
 
-def set_boxes(spec: Spec, shape: Shape) -> list[tuple[tuple[int, int], ...]]:
-    """Every set as (start, stop) an axis, in the order of its labels; of a mixture, its first set's."""
+def set_count(spec: Spec, shape: Shape) -> int:
+    """How many sets there are; of a mixture, its first set's; where nothing is shared, the buffers' entries."""
+    return math.prod(len(distinct) for distinct, _ in _blocks(spec, shape))
+
+
+def set_number(spec: Spec, shape: Shape, cell: Sequence[int]) -> int:
+    """The number of the set of this cell: its label."""
+    cell = check_cell(cell, shape)
+    blocks = _blocks(spec, shape)
+    along = [int(number[i]) for (_, number), i in zip(blocks, cell, strict=True)]
+    return int(np.ravel_multi_index(along, [len(distinct) for distinct, _ in blocks]))
+
+
+def set_box(spec: Spec, shape: Shape, number: int) -> tuple[tuple[int, int], ...]:
+    """The set of this number as (start, stop) an axis, whether or not others overlap it."""
+    blocks = [distinct for distinct, _ in _blocks(spec, shape)]
+    along = np.unravel_index(number, [len(distinct) for distinct in blocks])
+    return tuple(
+        (int(distinct[k][0]), int(distinct[k][1])) for distinct, k in zip(blocks, along, strict=True)
+    )
+
+
+def _blocks(spec: Spec, shape: Shape) -> list[tuple[IntArray, IntArray]]:
+    """For every axis the distinct intervals and the number of each index's own."""
     if spec.sets:
-        shared = spec.sets[0]
-        intervals = shared.intervals(shape)
-        return [
-            tuple((int(lo[i]), int(hi[i])) for (lo, hi), i in zip(intervals, cell, strict=True))
-            for cell in shared.representatives(shape)
-        ]
-    axes = axes_of(shape, spec.layouts)
+        return [interval.blocks() for interval in spec.sets[0].intervals(shape)]
     along = spec.running.axes if spec.running else ()
-    starts = np.ndindex(*[n if a in along else 1 for a, n in zip(axes, shape, strict=True)])
-    return [
-        tuple((i, i + 1) if a in along else (0, n) for a, n, i in zip(axes, shape, start, strict=True))
-        for start in starts
-    ]
+    extents = [Own() if axis in along else Whole() for axis in axes_of(shape, spec.layouts)]
+    return [extent.intervals(int(n)).blocks() for extent, n in zip(extents, shape, strict=True)]
 
 
 def _row(

@@ -144,7 +144,7 @@ def _divide_by(spec: Spec, second: FloatArray, size: npt.NDArray[np.intp], dtype
         case L2(eps):
             return np.maximum(np.sqrt(second * size), eps)
         case Response(window, alpha, beta, k):
-            return np.asarray((k + alpha / window * second * size) ** beta)
+            return np.asarray((k + alpha * (second * size / window)) ** beta)  # in torch's order
 
 
 def _buffers(

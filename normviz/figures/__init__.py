@@ -1,0 +1,1 @@
+"""The figures: plain records and Specs drawn with Plotly, which is imported nowhere else."""

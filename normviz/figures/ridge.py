@@ -1,0 +1,197 @@
+"""The ridge: before and after, one row a set, all on one axis."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from plotly.graph_objects import Figure, Scatter
+
+from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, style
+from normviz.records import Distributions, SetRow, Summary
+from normviz.reference import FloatArray
+
+#: Pixels of a row, and of the row where there is only one.
+ROW, SINGLE = 46, 184
+#: The highest step, in rows: it may reach a little into the row above.
+OVERLAP = 1.25
+#: A peak this many times as high as the usual (median) one is cut off.
+SPIKE = 4.0
+
+
+def ridge(
+    d: Distributions, *, words: Mapping[str, str], axes: Sequence[str], overall: bool = False
+) -> Figure:
+    """Step histograms before and after, one row a set, on the shared axis of ``d.edges``.
+
+    Every step is a density, counts / (values of the set * bin width), so the area of a histogram is the share of its
+    values inside the shown range. All rows have one scale, that of the highest peak; but a spike, a peak more than 4
+    times as high as the median one, as of a set whose values are all alike, does not count: it is cut off flat at the
+    height of 1.25 rows and marked by an arrow, so that it does not flatten the others.
+
+    ``axes`` names the tensor's axes in order: a row is labelled by those along which its set is only a part. ``words``
+    has ``before``, ``after``, ``value``, ``mean_std`` and ``all_cells``. With ``overall`` the one row of all cells is
+    drawn instead. Text and grid take the page's colours.
+
+    >>> import normviz as nv
+    >>> from normviz.records import distributions
+    >>> x, spec = nv.Sample().tensor((4, 3, 5, 5)), nv.METHODS["batch_norm"].spec()
+    >>> english = dict(before="before", after="after", value="value", mean_std="μ ± σ", all_cells="all cells")
+    >>> figure = ridge(distributions(x, nv.normalize(x, spec), spec), words=english, axes="NCHW")
+    >>> len(figure.data)
+    6
+    """
+    rows = (d.overall,) if overall else d.rows
+    lengths = [stop for _, stop in d.overall.box]
+    if len(axes) != len(lengths):
+        raise ValueError(
+            f"The axes {tuple(axes)} name {len(axes)} axes, but the sets lie in a tensor with {len(lengths)}: "
+            "give one name an axis."
+        )
+    labels = [label(row, axes, lengths) or words["all_cells"] for row in rows]
+    densities = [(density(r.before_counts, r.before, d), density(r.after_counts, r.after, d)) for r in rows]
+    scale = OVERLAP / full_height([float(h.max()) for pair in densities for h in pair])
+    figure = Figure()
+    for k, (row, pair) in enumerate(zip(rows, densities, strict=True)):
+        base = len(rows) - 1 - k
+        figure.add_hline(y=base, line={"color": BASELINE, "width": 1}, layer="below")
+        _steps(figure, d.edges, pair[0] * scale, base, words["before"], BEFORE, BEFORE_FILL, 1.25)
+        _steps(figure, d.edges, pair[1] * scale, base, words["after"], AFTER, AFTER_FILL, 2)
+        _beside(figure, base, labels[k], f"{moments(row.before)}<br><b>{moments(row.after)}</b>")
+    _legend(figure, words)
+    _frame(figure, d, rows, labels)
+    return style(figure)
+
+
+def label(row: SetRow, axes: Sequence[str], lengths: Sequence[int]) -> str:
+    """Where a set lies: the axes of which it holds only a part, with its indices; empty where it holds everything."""
+    parts = []
+    for axis, (start, stop), n in zip(axes, row.box, lengths, strict=True):
+        if stop - start < n:
+            parts.append(f"<i>{axis.lower()}</i> {start}" + (f"–{stop - 1}" if stop - start > 1 else ""))
+    return " ".join(parts)
+
+
+def density(counts: npt.NDArray[np.intp], summary: Summary, d: Distributions) -> FloatArray:
+    """Counts per value of the set and per unit of the axis."""
+    width = float(d.edges[1] - d.edges[0])
+    return np.asarray(counts / (max(summary.count, 1) * width), np.float64)
+
+
+def full_height(peaks: Sequence[float]) -> float:
+    """The density that reaches the full height: the highest peak that is not a spike, 4 times the lower median."""
+    drawn = sorted(p for p in peaks if p > 0)
+    usual = drawn[(len(drawn) - 1) // 2] if drawn else 1.0
+    return max((p for p in drawn if p <= SPIKE * usual), default=usual)
+
+
+def moments(summary: Summary) -> str:
+    """Mean ± standard deviation of the finite values, and how many were not finite."""
+    text = "NaN"
+    if np.isfinite(summary.mean):
+        mean, std = summary.mean, summary.std
+        size = max(abs(mean), std)
+        if 0.01 <= size < 1000 or size < 1e-9:
+            text = f"{mean:+.2f} ± {std:.2f}"
+            # A figure space keeps the digits below one another where a zero has no sign.
+            text = text.replace("+0.00 ", "\u20070.00 ").replace("-0.00 ", "\u20070.00 ")
+        else:
+            text = f"{0.0 if abs(mean) < 1e-3 * size else mean:+.1e} ± {std:.1e}"
+        text = text.replace("-", "−")
+    return text + (f"  {summary.nonfinite:,} NaN/Inf" if summary.nonfinite else "")
+
+
+def _steps(
+    figure: Figure,
+    edges: FloatArray,
+    heights: FloatArray,
+    base: int,
+    name: str,
+    color: str,
+    fill: str,
+    width: float,
+) -> None:
+    held = np.flatnonzero(heights)
+    if not held.size:
+        return
+    first, last = int(held[0]), int(held[-1])
+    x = np.repeat(edges[first : last + 2], 2)
+    top = base + np.repeat(np.minimum(heights[first : last + 1], OVERLAP), 2)
+    y = np.concatenate([[base], top, [base]])
+    figure.add_trace(
+        Scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            fill="toself",
+            fillcolor=fill,
+            line={"color": color, "width": width},
+            name=name,
+            hoverinfo="skip",
+        )
+    )
+    cut = np.flatnonzero(heights > OVERLAP * (1 + 1e-9))
+    if cut.size:
+        middle = float((edges[cut[0]] + edges[cut[-1] + 1]) / 2)
+        figure.add_annotation(
+            x=middle,
+            y=base + OVERLAP,
+            text="↑",
+            showarrow=False,
+            yanchor="top",
+            font={"color": color, "size": 14},
+        )
+
+
+def _beside(figure: Figure, base: int, left: str, right: str) -> None:
+    common = {"xref": "paper", "y": base, "yanchor": "bottom", "showarrow": False}
+    figure.add_annotation(**common, x=0, xshift=-8, xanchor="right", text=left, font={"size": 14})
+    figure.add_annotation(
+        **common, x=1, xshift=8, xanchor="left", yshift=-3, align="left", text=right, font={"size": 13.5}
+    )
+
+
+def _legend(figure: Figure, words: Mapping[str, str]) -> None:
+    above = {"xref": "paper", "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 6, "showarrow": False}
+    entries = (
+        f"<span style='color:{BEFORE}'>■</span> {words['before']}   "
+        f"<span style='color:{AFTER}'>■</span> <b>{words['after']}</b>"
+    )
+    figure.add_annotation(**above, x=0, xanchor="left", text=entries, font={"size": 15})
+    figure.add_annotation(
+        **above, x=1, xshift=8, xanchor="left", text=f"<i>{words['mean_std']}</i>", font={"size": 15}
+    )
+    below = {**above, "y": 0, "yanchor": "top", "yshift": -4}
+    figure.add_annotation(**below, x=1, xshift=8, xanchor="left", text=words["value"], font={"size": 13.5})
+
+
+def _frame(figure: Figure, d: Distributions, rows: Sequence[SetRow], labels: Sequence[str]) -> None:
+    right = max(_letters(moments(s)) for row in rows for s in (row.before, row.after))
+    figure.update_layout(
+        height=60 + (ROW * len(rows) if len(rows) > 1 else SINGLE),
+        margin={
+            "l": max(52, 34 + 6 * max(map(_letters, labels))),
+            "r": max(104, 10 + 7 * right),
+            "t": 34,
+            "b": 34,
+        },
+    )
+    figure.update_xaxes(
+        range=[float(d.edges[0]), float(d.edges[-1])],
+        fixedrange=True,
+        showgrid=True,
+        zeroline=False,
+        ticks="",
+        tickfont={"size": 14},
+    )
+    figure.update_yaxes(
+        range=[-0.05, len(rows) + 0.35], fixedrange=True, showgrid=False, zeroline=False, showticklabels=False
+    )
+
+
+def _letters(text: str) -> int:
+    """How wide a text is, in Latin letters."""
+    plain = text.replace("<i>", "").replace("</i>", "")
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)

@@ -1,0 +1,172 @@
+"""The cached core: the only place that decorates, so that every cache is bounded and hands out plain numpy records.
+
+A :class:`Source` says where a tensor comes from. It is the key of every cache, never the tensor itself: Streamlit hashes
+only a sample of a large array, and one NaN in two million cells must not be overlooked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from normviz import records
+from normviz.formula import Lines, worked_lines
+from normviz.layouts import layout_of
+from normviz.samples import Sample
+from normviz.spec import Spec
+from normviz.ui.serving import compute_slot, load_torch, torch_is_loaded
+
+Shape = tuple[int, ...]
+Knobs = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input comes from: a random tensor, a photograph or uploaded images, and what was put in by hand."""
+
+    kind: str
+    shape: Shape
+    sample: Sample = Sample()
+    photo: str = ""
+    bank: str = "fixed"
+    device: str = "cpu"
+    #: The fingerprints of the uploaded images, in their order.
+    uploads: tuple[str, ...] = ()
+    disturb: str = "none"
+    cell: Shape = ()
+    #: Whose set is made constant, where one is.
+    spec: Spec | None = None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is computed with an input: method and knobs, scale and shift, mode, device and dtype."""
+
+    method: str
+    knobs: Knobs
+    gamma: float = 1.0
+    beta: float = 0.0
+    evaluating: bool = False
+    device: str = "cpu"
+    dtype: str = "float32"
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def tensor(source: Source, _images: Sequence[records.Tensor] = ()) -> records.Tensor:
+    """The input, float32. ``_images`` are the decoded uploads that ``source.uploads`` names."""
+    x = source.sample.tensor(source.shape) if source.kind == "random" else _feature_maps(source, _images)
+    return _disturbed(x, source)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def forward(source: Source, what: Pass, _images: Sequence[records.Tensor] = ()) -> records.Forward:
+    """torch's own pass beside the reference's; see :func:`normviz.nets.forward.forward`."""
+    x = tensor(source, _images)
+    with compute_slot():
+        from normviz.nets.forward import forward as run
+
+        return run(
+            x,
+            what.method,
+            dict(what.knobs),
+            gamma=what.gamma,
+            beta=what.beta,
+            evaluating=what.evaluating,
+            device=what.device,
+            dtype=what.dtype,
+            seed=source.sample.seed,
+        )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def distributions(
+    source: Source, what: Pass, spec: Spec, limit: int, _done: records.Forward
+) -> records.Distributions:
+    """Histograms and summaries of a pass, set by set; the pinned cell's set is among them."""
+    return records.distributions(_done.x, _done.y, spec, limit=limit, first=source.cell)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def worked(
+    source: Source, spec: Spec, gamma: float, beta: float, _x: records.Tensor, _running: Any = None
+) -> Lines:
+    """The formula with the numbers of the source's cell."""
+    axes = spec.affine
+    weight = np.full(spec.lengths(axes.weight, source.shape), gamma) if axes.weight and gamma != 1 else None
+    bias = np.full(spec.lengths(axes.bias, source.shape), beta) if axes.bias and beta != 0 else None
+    return worked_lines(_x, spec, source.cell, running=_running, weight=weight, bias=bias)
+
+
+def available_devices(wanted: str | None) -> tuple[str, ...]:
+    """The devices there are, the CPU first; torch is waited for only where another than the CPU is asked for."""
+    if not torch_is_loaded() and wanted in (None, "cpu"):
+        return ("cpu",)
+    load_torch()
+    from normviz.nets.devices import devices
+
+    return ("cpu", *(device for device in devices() if device != "cpu"))
+
+
+def device_name(device: str) -> str:
+    """The name to show with a result."""
+    if device == "cpu":
+        return "CPU"
+    from normviz.nets.devices import device_name as name
+
+    return name(device)
+
+
+def maps_of(shape: Shape) -> tuple[int, int, int, int]:
+    """The (N, C, H, W) of the feature maps that fill a tensor of this shape."""
+    match layout_of(shape):
+        case "NCHW":
+            return shape[0], shape[1], shape[2], shape[3]
+        case "NLC":
+            edge = int(np.ceil(np.sqrt(shape[1])))
+            return shape[0], shape[2], edge, edge
+        case _:
+            return shape[0], shape[1], 1, 1
+
+
+def _feature_maps(source: Source, images: Sequence[records.Tensor]) -> records.Tensor:
+    """Feature maps of square images: (N, C, H, W), their positions as tokens (N, L, C), or their averages (N, C)."""
+    n, channels, height, width = maps_of(source.shape)
+    side = int(min(512, max(64, 4 * height, 4 * width)))
+    with compute_slot():
+        from normviz.nets.filters import feature_maps
+        from normviz.nets.photographs import crops, photograph, stack
+
+        if len(images) > 1:
+            batch = stack([images[k % len(images)] for k in range(n)], side)
+        else:
+            batch = crops(images[0] if images else photograph(source.photo), n, side)
+        maps = feature_maps(
+            batch,
+            bank=source.bank,
+            channels=channels,
+            seed=source.sample.seed,
+            size=(height, width),
+            device=source.device,
+        )
+    if layout_of(source.shape) == "NCHW":
+        return maps
+    tokens = np.ascontiguousarray(maps.reshape(n, channels, -1).transpose(0, 2, 1))
+    return tokens[:, : source.shape[1]] if len(source.shape) == 3 else tokens[:, 0]
+
+
+def _disturbed(x: records.Tensor, source: Source) -> records.Tensor:
+    """The input with something put in by hand: a NaN or an Inf in a cell, or one value in its whole set."""
+    changed = x.copy()
+    match source.disturb:
+        case "nan":
+            changed[source.cell] = np.nan
+        case "inf":
+            changed[source.cell] = np.inf
+        case "constant" if source.spec:
+            for shared in source.spec.sets:
+                changed[shared.box(x.shape, source.cell)] = x[source.cell]
+    return changed

@@ -1,0 +1,113 @@
+"""Pickers whose choice lives in the link under a stable key, in every language.
+
+Streamlit's own ``bind`` would store the translated label. Here the first run of a session reads the link once; from then
+on the session remembers, every run writes what differs from its default back into the link, and a widget has one key per
+language so that its labels can change. What a link says is parsed, never trusted: anything unknown is the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+
+LINK = "link"
+Parse = Callable[[str], T | None]
+
+
+def remembered(key: str, parse: Parse[T], default: T, *, under: str = "") -> T:
+    """What was chosen earlier in this session, else what the link says, else the default.
+
+    ``under`` is the name in the session where it differs from the one in the link (a knob of each method).
+    """
+    if LINK not in st.session_state:
+        st.session_state[LINK] = dict(st.query_params)
+    store = f"chosen/{under or key}"
+    if store not in st.session_state:
+        said = st.session_state[LINK].pop(key, None)
+        value = _parsed(parse, said)
+        st.session_state[store] = default if value is None else value
+    chosen: T = st.session_state[store]
+    return chosen
+
+
+def remember(key: str, value: T, default: T, *, under: str = "", written: str | None = None) -> T:
+    """Keep a choice for the next run and in the link, where only what differs from its default is written."""
+    st.session_state[f"chosen/{under or key}"] = value
+    text = str(value) if written is None else written
+    if value == default:
+        if key in st.query_params:
+            del st.query_params[key]
+    elif st.query_params.get(key) != text:
+        st.query_params[key] = text
+    return value
+
+
+def pick(
+    key: str,
+    label: str,
+    options: Sequence[T],
+    default: T,
+    *,
+    lang: str,
+    names: Mapping[T, str] | Callable[[T], str] = str,
+    under: str = "",
+    select: bool = False,
+    **look: Any,
+) -> T:
+    """One of ``options``, as a row of buttons or (``select``) a menu; its link holds ``str(option)``."""
+    by_text = {str(option): option for option in options}
+    now = remembered(key, by_text.get, default, under=under)
+    widget = _widget(under or key, lang)
+    if st.session_state.get(widget) not in options:
+        st.session_state[widget] = now if now in options else default
+    draw: Any = st.selectbox if select else st.segmented_control
+    if not select:
+        look.setdefault("required", True)
+    show = names if callable(names) else names.__getitem__
+    value = draw(label, list(options), format_func=show, key=widget, **look)
+    return remember(key, value, default, under=under)
+
+
+def number(
+    key: str,
+    label: str,
+    default: T,
+    low: T,
+    high: T,
+    *,
+    lang: str,
+    under: str = "",
+    slider: bool = False,
+    **look: Any,
+) -> T:
+    """A number between ``low`` and ``high``, whole where the default is."""
+    kind = type(default)
+
+    def parse(text: str) -> T | None:
+        value = kind(text)  # type: ignore[call-arg]
+        return value if low <= value <= high else None  # type: ignore[operator]
+
+    now = remembered(key, parse, default, under=under)
+    widget = _widget(under or key, lang)
+    if widget not in st.session_state:
+        st.session_state[widget] = min(max(now, low), high)  # type: ignore[type-var]
+    draw: Any = st.slider if slider else st.number_input
+    value = draw(label, low, high, key=widget, **look)
+    return remember(key, now if value is None else value, default, under=under)
+
+
+def _widget(name: str, lang: str) -> str:
+    return f"{name}/{lang}"
+
+
+def _parsed(parse: Parse[T], text: str | None) -> T | None:
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -1,0 +1,82 @@
+"""The cube of the shared choices: a method's sets handed to the component."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from normviz.layouts import Arrangement
+from normviz.records import Summary, Tensor
+from normviz.text.lookup import section
+from normviz.ui.choices import CUBE, Choices
+from normviz.ui.controls import remember, remembered
+from normviz.ui.cube import Buffers, Cube, WeightedSet, cube
+
+COLOURS = ("set", "all", "before", "after")
+#: What the readout names, by what a Spec's sets have in common.
+MEASURES = {"standard": ("mean", "std"), "rms": ("rms",), "unit": ("norm",), "response": ("norm",), "running": ()}
+
+
+def show_cube(
+    c: Choices,
+    x: Tensor,
+    colour: str,
+    arrangement: Arrangement,
+    values: Tensor | None,
+    running: tuple[np.ndarray, np.ndarray] | None = None,
+) -> None:
+    """Draw the cube, and keep the camera and view in the link."""
+    look = remembered("look", str, "")
+    axes = tuple(zip(c.axes, c.shape, strict=True))
+    state = cube(
+        (cube_of(c, x, values, running),),
+        axes=axes,
+        arrangement=arrangement,
+        colour=colour,
+        words=section(c.lang, "cube"),
+        key=CUBE,
+        cell=c.cell,
+        look=look,
+        limit=_limit(x) if values is not None else None,
+    )
+    remember("look", state.look, "")
+
+
+def cube_of(
+    c: Choices, x: Tensor, values: Tensor | None, running: tuple[np.ndarray, np.ndarray] | None = None
+) -> Cube:
+    """One picture of a method's sets, with the numbers of the pinned cell's set."""
+    measures = MEASURES[c.spec.outcome]
+    buffers = None
+    if c.spec.running and running:
+        (axis,) = (c.axes.index(a) for a in c.spec.running.axes)
+        buffers = Buffers(axis, tuple(map(float, running[0])), tuple(map(float, running[1])))
+    return Cube(
+        key=c.method.key,
+        sets=tuple(WeightedSet(part.set.intervals(c.shape), part.weight) for part in c.spec.parts),
+        measures=measures,
+        partition=all(shared.is_partition(c.shape) for shared in c.spec.sets),
+        buffers=buffers,
+        values=values,
+        pinned=_measured(c, x, measures),
+    )
+
+
+def _measured(c: Choices, x: Tensor, measures: tuple[str, ...]) -> tuple[float, ...] | None:
+    if len(c.spec.sets) != 1 or not measures:
+        return None
+    found = Summary.of(x[c.spec.sets[0].box(c.shape, c.cell)])
+    square = found.var + found.mean**2
+    by_name = {
+        "mean": found.mean,
+        "std": found.std,
+        "rms": square**0.5,
+        "norm": (square * found.count) ** 0.5,
+    }
+    return tuple(by_name[name] for name in measures)
+
+
+def _limit(x: Tensor) -> float:
+    """The end of the colour scale, of before and after alike: nearly all values lie within."""
+    finite = np.abs(x[np.isfinite(x)])
+    reach = float(np.quantile(finite[:: max(1, finite.size // 100_000)], 0.97)) if finite.size else 1.0
+    return float(np.ceil(reach)) if reach > 1 else max(reach, 1e-6)

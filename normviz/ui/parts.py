@@ -1,0 +1,116 @@
+"""Pieces that several pages show: the head, the agreement with torch, the caption of an input."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from normviz import records
+from normviz.ui.cached import Pass, Source, device_name
+from normviz.ui.choices import Choices, spoken
+from normviz.ui.numbers import plain, scientific
+
+#: Two results of one dtype agree when they differ by less than this.
+TOLERANCE = {"float32": 1e-3, "float64": 1e-9}
+
+
+def head(title: str, lead: str) -> None:
+    """The page's answer and at most one sentence more."""
+    with st.container(key="nv-lead"):
+        st.title(title, anchor=False)
+        st.markdown(lead)
+
+
+def lead_numbers(c: Choices) -> str:
+    """How many cells share, and how many statistics there are."""
+    size = c.spec.sets[0].size(c.shape, c.cell) if c.spec.sets else 1
+    sets = c.spec.statistic_count(c.shape)
+    return c.say(f"lead.{c.spec.outcome}", size=f"{size:,}", sets=f"{sets:,}")
+
+
+def agreement(c: Choices, done: records.Forward) -> None:
+    """Whether torch's layer and the reference agree, with the largest difference; in red where they do not."""
+    if done.refusal:
+        st.warning(
+            c.say("agree.refused", layer=done.layer, refusal=done.refusal.rstrip(".")), icon=":material/warning:"
+        )
+        return
+    if done.disagreements or done.difference64 > TOLERANCE["float64"] or done.difference > _allowed(done):
+        st.error(
+            c.say(
+                "agree.no",
+                layer=done.layer,
+                difference=scientific(max(done.difference, done.difference64)),
+                count=f"{done.disagreements:,}",
+            ),
+            icon=":material/report:",
+        )
+        return
+    words = c.say(
+        "agree.yes",
+        layer=done.layer,
+        difference=scientific(done.difference),
+        difference64=scientific(done.difference64),
+    )
+    st.markdown(f":green[:material/check_circle:] {words}")
+
+
+def caption(c: Choices, source: Source, *, count: int = 0) -> None:
+    """What the input is, its seed, dtype and device."""
+    bank = c.say(f"bank.{source.bank}_note", channels=c.shape[c.axes.index("C")], seed=source.sample.seed)
+    words = c.say(
+        f"caption.{source.kind}",
+        shape=spoken(c.shape),
+        seed=source.sample.seed,
+        dtype=c.dtype,
+        device=device_name(c.device),
+        photo=c.say(f"input.{source.photo}") if source.photo else "",
+        bank=bank,
+        count=count,
+    )
+    if source.disturb != "none":
+        words += " " + c.say("caption.disturbed", what=c.say(f"disturb.{source.disturb}"))
+    st.caption(words)
+
+
+def credit(c: Choices, source: Source) -> None:
+    """Whom the photograph is by, and which filters made the channels."""
+    if source.kind == "random":
+        return
+    from normviz.nets.filters import describe
+    from normviz.nets.photographs import PHOTOGRAPHS
+
+    names = ", ".join(describe(source.bank, c.shape[c.axes.index("C")]))
+    words = c.say("bank.channels", names=names)
+    if source.photo:
+        words = c.say("input.credit", credit=PHOTOGRAPHS[source.photo].credit) + " " + words
+    st.caption(words)
+
+
+def disturbance(c: Choices, done: records.Forward) -> None:
+    """What a NaN, an Inf or a constant set did, counted in the result."""
+    if c.disturb == "none":
+        return
+    if c.disturb == "constant":
+        value = plain(float(done.y[c.cell]))
+        st.info(c.say("disturb.note_constant", value=value), icon=":material/science:")
+        return
+    reached = int((~np.isfinite(done.y)).sum())
+    st.info(c.say(f"disturb.note_{c.disturb}", count=f"{reached:,}"), icon=":material/science:")
+
+
+def pass_of(c: Choices, **more: float | bool) -> Pass:
+    """The pass that the shared choices ask for."""
+    return Pass(c.method.key, tuple(c.knobs.items()), device=c.device, dtype=c.dtype, **more)  # type: ignore[arg-type]
+
+
+def random_source(c: Choices) -> Source:
+    """The random tensor of the shared choices."""
+    constant = c.spec if c.disturb == "constant" else None
+    return Source("random", c.shape, c.sample, disturb=c.disturb, cell=c.cell, spec=constant)
+
+
+def _allowed(done: records.Forward) -> float:
+    """Rounding grows with the values themselves."""
+    finite = done.y[np.isfinite(done.y)]
+    return TOLERANCE[done.dtype] * max(1.0, float(np.abs(finite).max()) if finite.size else 1.0)

@@ -1,0 +1,86 @@
+"""Random methods, shapes and knobs, drawn from the catalogue: a new entry is tested without a word here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from normviz.catalogue import METHODS
+from normviz.layouts import axes_of
+from normviz.methods import Knob, Method
+from normviz.spec import Spec
+
+#: The longest an axis is drawn, by name.
+LONGEST = {"N": 4, "C": 8, "H": 4, "W": 4, "L": 5, "O": 6, "I": 6}
+
+#: Every method on every layout it knows.
+EVERYWHERE = [(key, layout) for key, entry in METHODS.items() for layout in entry.spec().layouts]
+
+
+class Case(NamedTuple):
+    """A method on a tensor."""
+
+    method: Method
+    shape: tuple[int, ...]
+    knobs: Mapping[str, Any]
+
+    @property
+    def spec(self) -> Spec:
+        return self.method.spec(**self.knobs)
+
+
+def examples(count: int) -> settings:
+    """That many examples, however long each takes: a busy machine is no failure."""
+    return settings(max_examples=count, deadline=None)
+
+
+def shapes(layout: str, least: int = 1) -> st.SearchStrategy[tuple[int, ...]]:
+    """Shapes of this layout, every axis at least ``least`` long."""
+    return st.tuples(*[st.integers(least, LONGEST[axis]) for axis in layout])
+
+
+def knob_values(knob: Knob, lengths: Mapping[str, int]) -> st.SearchStrategy[Any]:
+    """Values that a knob allows, of an everyday size."""
+    if choices := knob.choices(lengths):
+        return st.sampled_from(choices)
+    if isinstance(knob.default, int):
+        return st.integers(int(knob.low), int(min(knob.high, 12)))
+    if knob.logarithmic:
+        numbers = st.floats(np.log10(knob.low), np.log10(knob.high)).map(
+            lambda power: float(np.clip(10.0**power, knob.low, knob.high))
+        )
+    else:
+        numbers = st.floats(knob.low, min(knob.high, 3.0))
+    return st.none() | numbers if knob.default is None else numbers
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, key: str, layout: str, least: int = 1, fixed: Mapping[str, Any] | None = None
+) -> Case:
+    """The method of this key on a random shape of this layout, with random knobs but for the ``fixed`` ones."""
+    entry = METHODS[key]
+    shape = draw(shapes(layout, least))
+    lengths = dict(zip(axes_of(shape, entry.spec().layouts), shape, strict=True))
+    held = {name: value for name, value in (fixed or {}).items() if name in {k.name for k in entry.knobs}}
+    drawn = {k.name: draw(knob_values(k, lengths)) for k in entry.knobs if k.name not in held}
+    return Case(entry, shape, drawn | held)
+
+
+def cells(shape: tuple[int, ...]) -> st.SearchStrategy[tuple[int, ...]]:
+    """Cells of a tensor of this shape."""
+    return st.tuples(*[st.integers(0, n - 1) for n in shape])
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def values(shape: tuple[int, ...], seed: int) -> npt.NDArray[np.float64]:
+    """Generic values, whose channels or rows are not all alike."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal(shape) * rng.uniform(0.5, 4) + rng.normal(scale=3)

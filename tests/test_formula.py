@@ -1,0 +1,159 @@
+"""The LaTeX: well formed everywhere, and the numbers in it those that torch computes."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from normviz.catalogue import METHODS
+from normviz.formula import Lines, latex, lines, number, whole, worked, worked_lines
+from tests.strategies import EVERYWHERE, cases, cells, examples, seeds, values
+
+
+def balanced(tex: str) -> bool:
+    """Braces close in order, and every environment and sized delimiter that opens closes."""
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", tex.replace(r"\\", "")):
+        depth += 1 if brace == "{" else -1
+        if depth < 0:
+            return False
+    begun, ended = re.findall(r"\\begin\{(\w+)\}", tex), re.findall(r"\\end\{(\w+)\}", tex)
+    sized = [len(re.findall(side, tex)) for side in (r"\\[bB]igg?l(?![a-z])", r"\\[bB]igg?r(?![a-z])")]
+    sets = [tex.count(r"\{"), tex.count(r"\}")]
+    return depth == 0 and begun == ended and sized[0] == sized[1] and sets[0] == sets[1]
+
+
+def read(tex: str) -> float:
+    """The number that ``number`` wrote."""
+    plain = tex.replace("{-}", "-").replace(r"\infty", "inf").replace(r"\mathrm{NaN}", "nan")
+    return float(re.sub(r"\\times10\^\{(-?\d+)\}", r"e\1", plain))
+
+
+def test_the_checker_itself_sees_what_is_wrong() -> None:
+    assert balanced(r"\{\frac{1}{2}\}")
+    for wrong in (r"\frac{1}{2", "}{", r"\begin{a}", r"\Bigl( x", r"\{ x"):
+        assert not balanced(wrong)
+
+
+@pytest.mark.parametrize(("key", "layout"), EVERYWHERE)
+@examples(10)
+@given(data=st.data())
+def test_every_formula_is_well_formed(key: str, layout: str, data: st.DataObject) -> None:
+    case = data.draw(cases(key, layout))
+    symbols = lines(case.spec, layout=layout)
+    for line in (symbols.gather, symbols.mean, symbols.spread, symbols.result):
+        assert balanced(line), line
+    block = latex(case.spec, layout=layout)
+    assert balanced(block) and r"\begin{aligned}" in block and block.count("&") == block.count(r"\\[") + 1
+    assert set(re.findall(r"k_(\w)", symbols.gather)) <= set(layout)
+
+
+@pytest.mark.parametrize(("key", "layout"), EVERYWHERE)
+@examples(20)
+@given(data=st.data())
+def test_the_worked_numbers_are_torchs(key: str, layout: str, data: st.DataObject) -> None:
+    case = data.draw(cases(key, layout, least=2))
+    x = values(case.shape, data.draw(seeds))
+    cell = data.draw(cells(case.shape))
+    spec = case.spec
+    steps = worked_lines(x, spec, cell)
+    assert all(balanced(line) for line in (steps.gather, steps.mean, steps.spread, steps.result))
+    assert balanced(worked(x, spec, cell)) and worked(x, spec, cell) == steps.aligned()
+    assert number(x[cell]) in steps.result
+    assert ",".join(map(str, cell)) in steps.gather
+    if spec.sets:
+        members = torch.from_numpy(x[spec.sets[0].mask(case.shape, cell)])
+        assert f"|S_i|={whole(len(members))}" in steps.gather
+        if spec.centred:
+            assert math.isclose(read(after_equals(steps.mean)), members.mean(), rel_tol=1e-3, abs_tol=1e-9)
+            spread = members.var(correction=0)
+        else:
+            squares = members.square()
+            spread = {
+                "rms_norm": squares.mean(),
+                "l2_norm": members.norm(),
+                "local_response_norm": squares.sum(),
+            }[key]
+        assert math.isclose(read(after_equals(steps.spread)), spread, rel_tol=1e-3, abs_tol=1e-9)
+    if (key, layout) != ("instance_norm", "NC"):  # torch refuses
+        with torch.no_grad():
+            y = case.method.module(nn, case.shape, **case.knobs).double()(torch.from_numpy(x))
+        assert math.isclose(read(after_equals(steps.result)), y[cell], rel_tol=1e-3, abs_tol=1e-9)
+
+
+def after_equals(line: str) -> str:
+    return line.rpartition("=")[2]
+
+
+def test_running_buffers_and_affine_reach_the_worked_formula() -> None:
+    x = values((4, 3, 2, 2), 0)
+    mean, var = np.array([0.5, -2.0, 3.0]), np.array([1.0, 4.0, 9.0])
+    weight, bias = np.array([2.0, 3.0, 0.5]), np.array([0.0, 10.0, 1.0])
+    spec = METHODS["batch_norm_eval"].spec()
+    steps = worked_lines(x, spec, (0, 1, 1, 0), running=(mean, var), weight=weight, bias=bias)
+    bare = (x[0, 1, 1, 0] + 2) / math.sqrt(4 + 1e-5)
+    assert steps.mean.endswith(number(-2.0)) and steps.spread.endswith(number(4.0))
+    assert f"{number(bare)}\\;\\to\\;{number(3 * bare + 10)}" in steps.result
+
+
+def test_an_empty_step_leaves_no_line() -> None:
+    assert Lines("S=1", "", "", "y=2").aligned().count(r"\\[") == 1
+
+
+def test_layouts_have_formulas_of_their_own() -> None:
+    spec = METHODS["batch_norm"].spec()
+    assert lines(spec).gather == lines(spec, layout="NCHW").gather == r"S_i=\{\,k : k_C=i_C\,\}"
+    assert lines(METHODS["layer_norm"].spec(), layout="NLC").gather == r"S_i=\{\,k : k_N=i_N,\ k_L=i_L\,\}"
+    assert "i_C" in lines(METHODS["group_norm"].spec(num_groups=3)).gather
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("key", "layout"), EVERYWHERE)
+def test_what_is_not_finite_is_written_too(key: str, layout: str, bad: float) -> None:
+    shape = {"NC": (4, 8), "NLC": (4, 3, 8), "NCHW": (4, 8, 2, 2)}[layout]
+    x = values(shape, 0)
+    x[(0,) * len(shape)] = bad
+    text = worked(x, METHODS[key].spec(), (0,) * len(shape))
+    assert balanced(text) and "nan" not in text.lower().replace(r"\mathrm{nan}", "")
+
+
+@examples(300)
+@given(st.floats(-1e300, 1e300, allow_subnormal=False))
+def test_a_number_reads_back_to_four_digits(v: float) -> None:
+    text = number(v)
+    assert balanced(text) and "e" not in text.replace("times", "") and not text.startswith("-")
+    assert math.isclose(read(text), v, rel_tol=5.1e-4)
+
+
+@pytest.mark.parametrize(
+    ("v", "text"),
+    [
+        (0.0, "0.000"),
+        (-0.0, "0.000"),
+        (1.2344, "1.234"),
+        (-12.3456, "{-}12.346"),
+        (123.456, "123.5"),
+        (0.0012344, "0.001234"),
+        (1e5, r"1.000\times10^{5}"),
+        (math.nan, r"\mathrm{NaN}"),
+        (-math.inf, r"{-}\infty"),
+    ],
+)
+def test_numbers(v: float, text: str) -> None:
+    assert number(v) == text
+
+
+def test_whole_numbers_stand_in_thousands() -> None:
+    assert (whole(12), whole(1234567)) == ("12", "1{,}234{,}567")
+
+
+def test_a_cell_outside_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"cell \(9, 0\) is not in a tensor of shape \(3, 4\).*\(2, 3\)"):
+        worked(values((3, 4), 0), METHODS["layer_norm"].spec(), (9, 0))
