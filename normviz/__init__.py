@@ -5,7 +5,8 @@
 >>> spec.sets[0].size((8, 12, 4, 4), cell=(0, 5, 1, 0))
 64
 
-Importing normviz imports numpy alone; :func:`cube` needs plotly, and ``METHODS[...].module`` the torch that is passed in.
+Importing normviz imports numpy alone; :func:`cube` needs plotly, and ``METHODS[...].module`` takes
+the ``torch.nn`` to build with.
 """
 
 from __future__ import annotations

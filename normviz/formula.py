@@ -16,22 +16,28 @@ import numpy.typing as npt
 
 from normviz.extents import Extent, Groups, Own, Window
 from normviz.layouts import check_cell, layout_of
-from normviz.reference import Buffers, moments, normalize
+from normviz.reference import Buffers, aligned, moments, normalize
 from normviz.spec import L2, Response, Root, Spec, StatSet
 
 
 @dataclass(frozen=True)
 class Lines:
-    """The formula in four steps; a step is empty where the method has none."""
+    """The formula in four steps; a step is empty where the method has none.
+
+    With numbers the first step also says how many cells are gathered, and the last how scale and shift end.
+    """
 
     gather: str
     mean: str
     spread: str
     result: str
+    size: str = ""
+    scaled: str = ""
 
     def aligned(self) -> str:
         """One LaTeX block, aligned at the first relation of each line."""
-        shown = [line for line in (self.gather, self.mean, self.spread, self.result) if line]
+        steps = (self.gather, self.size, self.mean, self.spread, self.result, self.scaled)
+        shown = [line for line in steps if line]
         return r"\begin{aligned} " + r" \\[4pt] ".join(_align(line) for line in shown) + r" \end{aligned}"
 
 
@@ -96,7 +102,7 @@ def worked_lines(
     """The formula with one cell's numbers, step by step."""
     given = np.asarray(x)
     cell = check_cell(cell, given.shape)
-    axes = layout_of(given.shape, spec.layouts)
+    layout = layout_of(given.shape, spec.layouts)
     found = moments(given, spec, running=running)
     full = [
         np.broadcast_to(a, given.shape)[cell] for a in (found.mean, found.second, found.size, found.divisor)
@@ -106,12 +112,12 @@ def worked_lines(
     bare = float(normalize(given, spec, running=running)[cell])
     where = ",".join(map(str, cell))
     value = number(float(given[cell]))
-    members = [_interval(part.set, axes, cell, given.shape) for part in spec.parts]
+    members = [_interval(part.set, layout, cell, given.shape) for part in spec.parts]
     if members:
         gather = r"\quad ".join(rf"S_{{({where})}}={m}" for m in members)
-        gather += rf",\quad |S_i|={whole(int(size))}" if len(members) == 1 else ""
     else:
         gather = rf"S_{{({where})}}=\varnothing"
+    counted = rf"|S_i|={whole(int(size))}" if len(members) == 1 else ""
     mean_line = rf"\mu_i={number(mean)}" if spec.centred else ""
     match spec.divisor:
         case Root():
@@ -122,9 +128,20 @@ def worked_lines(
             spread = rf"\textstyle\sum_{{k\in S_i}} x_k^2={number(second * size)}"
     top = rf"{value}-{_bracket(mean)}" if spec.centred else value
     result = rf"y_i=\frac{{{top}}}{{{number(divisor)}}}={number(bare)}"
+    scaled = ""
     if weight is not None or bias is not None:
-        result = rf"{result}\;\to\;{number(y)}"
-    return Lines(gather, mean_line, spread, result)
+        here = {
+            what: float(np.broadcast_to(aligned(value, axes, spec, given.shape, what), given.shape)[cell])
+            for what, value, axes in (
+                ("weight", weight, spec.affine.weight),
+                ("bias", bias, spec.affine.bias),
+            )
+            if value is not None
+        }
+        scale = rf"{number(here['weight'])}\cdot " if "weight" in here else ""
+        shift = f"+{_bracket(here['bias'])}" if "bias" in here else ""
+        scaled = f"y_i={scale}{_bracket(bare)}{shift}={number(y)}"
+    return Lines(gather, mean_line, spread, result, counted, scaled)
 
 
 def number(v: float) -> str:

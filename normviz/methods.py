@@ -80,8 +80,8 @@ class Method:
     """A catalogue entry: how a method is named and cited, its knobs, its Spec, and torch's layer for it.
 
     ``rule(**knobs)`` gives the Spec; ``layer(lengths, axes, **knobs)`` torch's layer for a tensor with these axes.
-    ``evaluating`` is the key of what it becomes in evaluation, where that differs. ``own_layer`` is False where torch has
-    no layer of that name and another of torch's layers computes it.
+    ``evaluating`` is the key of what it becomes in evaluation, where that differs. ``own_layer`` is False where torch
+    has no layer of that name and another of torch's layers computes it.
     """
 
     key: str

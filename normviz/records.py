@@ -55,7 +55,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class SetRow:
-    """One set before and after: its number, where it lies (start, stop an axis) and the two summaries and histograms."""
+    """One set before and after: its number, where it lies (start, stop an axis), two summaries and two histograms."""
 
     number: int
     box: tuple[tuple[int, int], ...]

@@ -60,11 +60,11 @@ def normalize(
             r, d = corrections(found, spec.running, _buffers(spec, spec.running, values.shape, running), spec)
             y = y * r + d
         if weight is not None:
-            y = y * _aligned(weight, spec.affine.weight, spec, values.shape, "weight")
+            y = y * aligned(weight, spec.affine.weight, spec, values.shape, "weight")
         elif spec.affine.identity_at_start:
             y = y * found.divisor
         if bias is not None:
-            y = y + _aligned(bias, spec.affine.bias, spec, values.shape, "bias")
+            y = y + aligned(bias, spec.affine.bias, spec, values.shape, "bias")
     return y
 
 
@@ -153,12 +153,12 @@ def _buffers(
     lengths = spec.lengths(rule.axes, shape)
     mean, var = running if running is not None else (np.zeros(lengths), np.ones(lengths))
     return (
-        _aligned(mean, rule.axes, spec, shape, "the running mean"),
-        _aligned(var, rule.axes, spec, shape, "the running variance"),
+        aligned(mean, rule.axes, spec, shape, "the running mean"),
+        aligned(var, rule.axes, spec, shape, "the running variance"),
     )
 
 
-def _aligned(
+def aligned(
     value: npt.ArrayLike, names: tuple[str, ...], spec: Spec, shape: Sequence[int], what: str
 ) -> FloatArray:
     """A parameter of the shape of the axes named, reshaped to broadcast against the whole tensor."""

@@ -58,8 +58,9 @@ with right.container(key="nv-rail"):
         st.metric(c.say(f"cube_page.{label}"), f"{c.spec.statistic_count(c.shape):,}", width="content")
         st.metric(c.say("cube_page.learned"), f"{c.spec.parameter_count(c.shape):,}", width="content")
     st.latex(latex(c.spec, layout=layout), width="content")
-    numbers = st.expander(c.say("cube_page.numbers"), icon=":material/calculate:", expanded=True)
+    pinned = st.container()
     check = st.container(key="nv-check", gap="xsmall")
+    numbers = st.expander(c.say("cube_page.numbers"), icon=":material/calculate:")
     with st.expander(c.say("cube_page.code"), icon=":material/code:"):
         st.code(snippet(c.method, c.shape, sample=c.sample, **c.knobs), language="python")
     paper = c.method.paper
@@ -76,4 +77,6 @@ with check:
         st.markdown(c.say("agree.too_large", cells=f"{COMPARED:,}"))
     caption(c, source)
 if x.size <= COMPARED:
-    numbers.latex(cached.worked(source, c.spec, 1.0, 0.0, x, buffers).aligned(), width="content")
+    lines = cached.worked(source, c.spec, 1.0, 0.0, x, buffers)
+    pinned.latex(lines.gather, width="content")
+    numbers.latex(lines.aligned(), width="content")

@@ -13,10 +13,16 @@ PAGES = ("cube", "forward")
 lang = language()
 say = speaker(lang)
 dress()
-pages = [
-    st.Page(f"{key}.py", title=say(f"nav.{key}"), url_path=key, default=key == PAGES[0]) for key in PAGES
+# Streamlit serves its default page at the root alone; under its own name it is a second, hidden page that leads there.
+first, *rest = PAGES
+shown = [
+    st.Page(f"{first}.py", title=say(f"nav.{first}"), url_path="home", default=True),
+    *(st.Page(f"{key}.py", title=say(f"nav.{key}"), url_path=key) for key in rest),
 ]
-page = st.navigation(pages, position="top")
+alias = st.Page(f"{first}.py", url_path=first, visibility="hidden")
+page = st.navigation([*shown, alias], position="top")
+if page == alias:
+    st.switch_page(shown[0], query_params=st.query_params.to_dict())
 st.session_state["choices"] = shared_pickers(lang, available_devices(st.query_params.get("device")))
 page.run()
 warm_up()

@@ -63,7 +63,7 @@ def knob_values(knob: Knob, lengths: Mapping[str, int]) -> st.SearchStrategy[Any
 def cases(
     draw: st.DrawFn, key: str, layout: str, least: int = 1, fixed: Mapping[str, Any] | None = None
 ) -> Case:
-    """The method of this key on a random shape of this layout, with random knobs but for the ``fixed`` ones."""
+    """The method of this key on a random shape of this layout, knobs random but for the ``fixed``."""
     entry = METHODS[key]
     shape = draw(shapes(layout, least))
     lengths = dict(zip(axes_of(shape, entry.spec().layouts), shape, strict=True))

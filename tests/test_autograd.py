@@ -1,9 +1,10 @@
 """The acceptance test of every highlight: what torch's autograd says depends on what.
 
-dy_i / dx_k of torch's own module is non-zero exactly when k is in S_i, for generic x. Not so in tiny sets, which are
-left out: a centred set of one cell is always 0 and one of two always +-1, whatever the values; a set of one cell that is
-not centred is divided by its own size and gives its sign. Only LRN's window, that divides by more than the norm, may
-hold one cell. eps is small (a large one would hold L2's length constant) and LRN's alpha large enough to be felt.
+dy_i / dx_k of torch's own module is non-zero exactly when k is in S_i, for generic x. Not so in tiny sets,
+which are left out: a centred set of one cell is always 0 and one of two always +-1, whatever the values; a
+set of one cell that is not centred is divided by its own size and gives its sign. Only LRN's window, that
+divides by more than the norm, may hold one cell. eps is small (a large one would hold L2's length constant)
+and LRN's alpha large enough to be felt.
 """
 
 from __future__ import annotations

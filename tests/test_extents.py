@@ -82,5 +82,5 @@ def test_an_empty_window_is_refused(size: int) -> None:
 @given(st.integers(1, 500))
 def test_divisors(n: int) -> None:
     found = divisors(n)
-    assert sorted({d for d in found} | {n // d for d in found}) == list(found)
+    assert sorted(set(found) | {n // d for d in found}) == list(found)
     assert sum(found) == sum(d for d in range(1, n + 1) if n / d == n // d)

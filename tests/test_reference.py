@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def close(y: Array, expected: Array) -> bool:
     return bool((np.abs(y - expected) <= 1e-9 * np.maximum(1, np.abs(expected))).all())
 
 
-def fill(module: nn.Module, seed: int) -> dict[str, Any]:
+def fill(module: Any, seed: int) -> dict[str, Any]:
     """Random parameters and buffers into the module; what of them normalize() is to be given."""
     rng = np.random.default_rng(seed)
     found: dict[str, Any] = {}
@@ -57,8 +58,8 @@ def by_torch(case: Case, x: Array, seed: int) -> tuple[Array, dict[str, Any]]:
 def test_it_is_torchs_layer(key: str, layout: str, data: st.DataObject) -> None:
     """To 1e-9 in float64, for any parameters and buffers.
 
-    torch refuses some inputs whose centred sets have one cell: Batch and Instance Norm always, Group Norm when there is a
-    single such set a group in the whole tensor, Layer Norm never. The answer is 0 in all of them.
+    torch refuses some inputs whose centred sets have one cell: Batch and Instance Norm always, Group Norm
+    when N is 1 besides, Layer Norm never. The answer is 0 in all of them.
     """
     case = data.draw(cases(key, layout))
     x, seed = values(case.shape, data.draw(seeds)), data.draw(seeds)
@@ -77,7 +78,7 @@ def test_it_is_torchs_layer(key: str, layout: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("layer", "shape"), [(nn.BatchNorm2d, (1, 3, 1, 1)), (nn.InstanceNorm2d, (4, 3, 1, 1))]
 )
-def test_torch_refuses_what_the_reference_makes_zero(layer: type[nn.Module], shape: tuple[int, ...]) -> None:
+def test_torch_refuses_what_the_reference_makes_zero(layer: Any, shape: tuple[int, ...]) -> None:
     key = {nn.BatchNorm2d: "batch_norm", nn.InstanceNorm2d: "instance_norm"}[layer]
     x = values(shape, 0)
     with pytest.raises(ValueError, match="Expected more than 1"):
@@ -85,7 +86,7 @@ def test_torch_refuses_what_the_reference_makes_zero(layer: type[nn.Module], sha
     assert not normalize(x, METHODS[key].spec()).any()
 
 
-BY_HAND = {
+BY_HAND: dict[tuple[str, str], Callable[[torch.Tensor], torch.Tensor]] = {
     ("batch_norm", "NCHW"): lambda x: nn.BatchNorm2d(6).double()(x),
     ("batch_norm", "NLC"): lambda x: nn.BatchNorm1d(6).double()(x.movedim(-1, 1)).movedim(1, -1),
     ("batch_norm", "NC"): lambda x: nn.BatchNorm1d(6).double()(x),
@@ -144,6 +145,7 @@ def test_evaluating_after_training_uses_what_the_buffers_hold(
     x = values(shape, seed + 3)
     with torch.no_grad():
         expected = layer(torch.from_numpy(x)).numpy()
+    assert layer.running_mean is not None and layer.running_var is not None
     running = (layer.running_mean.numpy(), layer.running_var.numpy())
     assert close(normalize(x, METHODS["batch_norm_eval"].spec(), running=running), expected)
 
@@ -178,7 +180,7 @@ def test_nan_and_inf_go_where_they_go_in_torch(
 def test_a_nan_poisons_exactly_the_cells_whose_set_holds_it(
     key: str, layout: str, data: st.DataObject
 ) -> None:
-    case = data.draw(cases(key, layout))
+    case = data.draw(cases(key, layout, fixed={"beta": 0.75}))  # LRN with beta = 0 divides by 1
     bad = data.draw(cells(case.shape))
     x = values(case.shape, data.draw(seeds))
     x[bad] = np.nan

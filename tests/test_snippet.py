@@ -50,12 +50,15 @@ def test_it_names_the_classes_of_torch() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: snippet("group_norm", (8, 12, 4, 4), num_groups=5), r"num_groups = 5 does not divide C = 12.*Try 1, 2"),
+        (
+            lambda: snippet("group_norm", (8, 12), num_groups=5),
+            r"num_groups = 5 does not divide C = 12.*Try 1, 2",
+        ),
         (lambda: snippet("group_nrom", (8, 12, 4, 4)), r"no method 'group_nrom'.*group_norm"),
         (lambda: snippet("batch_norm", (8,)), r"\(8,\) has 1 axes"),
         (lambda: snippet("batch_norm", (8, 12), groups=2), r"no knob 'groups'.*eps, affine"),
     ],
-)  # fmt: skip
+)
 def test_wrong_input_is_refused(call: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()

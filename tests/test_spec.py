@@ -1,4 +1,4 @@
-"""Sets, labels and counts: against masks written by hand from the design's table, and against torch's modules."""
+"""Sets, labels and counts: against masks written by hand, and against torch's modules."""
 
 from __future__ import annotations
 

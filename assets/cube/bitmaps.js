@@ -75,10 +75,10 @@ export function valueBitmap(bitmaps, view, face, pixels, dpr) {
   const { plan, values, limit, theme } = view;
   const [kv, ku] = [levelOf(pixels.v * dpr), levelOf(pixels.u * dpr)];
   const stride = plan.sizes.map((_, k) => product(plan.sizes.slice(k + 1)));
-  const key = `${face.piece.block.g}:${face.d}:${face.slice}:${ku}:${kv}`;
+  const key = `${face.piece.block.g}:${face.d}:${face.tone}:${face.slice}:${ku}:${kv}`;
   const [width, height] = [Math.ceil(plan.n[face.v] / kv), Math.ceil(plan.n[face.u] / ku)];
   const canvas = bitmaps.get(key, width, height, (out) => {
-    const table = valueTable(theme, face.d);
+    const table = valueTable(theme, face.tone);
     const along = (d) => moves(plan, d, (k, i) => i * stride[k]);
     const columns = sampled(along(face.v), kv);
     const rows = sampled(along(face.u), ku);
@@ -103,7 +103,7 @@ export function partitionBitmap(bitmaps, view, face) {
   const { plan, partition, theme } = view;
   const [ku, kv, kd] = [face.u, face.v, face.d].map((d) => partition.unit[d]);
   const layer = Math.floor(face.slice / kd) * kd;
-  const key = `${face.piece.block.g}:${face.d}:${layer}`;
+  const key = `${face.piece.block.g}:${face.d}:${face.tone}:${layer}`;
   const [width, height] = [plan.n[face.v] / kv, plan.n[face.u] / ku];
   const canvas = bitmaps.get(key, width, height, (out) => {
     const weight = partition.counts.map((_, k) => product(partition.counts.slice(k + 1)));
@@ -118,7 +118,7 @@ export function partitionBitmap(bitmaps, view, face) {
         const id = base + rows[i] + columns[j];
         if (!known.has(id)) {
           const ordinal = partition.counts.map((count, k) => Math.floor(id / weight[k]) % count);
-          known.set(id, packRgb(shaded(partitionRgb(theme, ordinal, partition.counts), theme.shade[face.d])));
+          known.set(id, packRgb(shaded(partitionRgb(theme, ordinal, partition.counts), theme.shade[face.tone])));
         }
         out[q++] = known.get(id);
       }

@@ -60,6 +60,7 @@ export function faceOf(scene, B, piece, d) {
   return {
     piece,
     d,
+    tone: d === 1 && B.v[1] < 0 ? 3 : d, // which shade of a colour: side, top, front, bottom
     u,
     v,
     slice: plan.dir[d] > 0 === B.v[d] > 0 ? piece.b[d] - 1 : piece.a[d],

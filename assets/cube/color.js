@@ -6,8 +6,8 @@ const LIGHT = {
   text2: "#56616F",
   line: "#AEB8C4",
   edge: "#5E6B7A",
-  cold: ["#D3DAE2", "#F1F4F7", "#E3E8EE"], // by display axis: side, top, front
-  set: ["#005E94", "#2E93CC", "#0072B2"],
+  cold: ["#D3DAE2", "#F1F4F7", "#E3E8EE", "#C3CBD5"], // by tone: side, top, front, bottom
+  set: ["#005E94", "#2E93CC", "#0072B2", "#004F7D"],
   setText: "#0B5C92",
   setLine: "rgba(255,255,255,.38)",
   setEdge: "#003A5C",
@@ -18,7 +18,7 @@ const LIGHT = {
   sets: ["#0072B2", "#8CCBF2", "#009E73", "#CC79A7", "#004E7A"],
   values: ["#5B2A86", "#F6F5F3", "#0F6B55"],
   broken: "#D4261C",
-  shade: [-0.13, 0.13, 0],
+  shade: [-0.13, 0.13, 0, -0.22],
   veil: { all: 0.52, values: 0.6 },
 };
 const DARK = {
@@ -28,8 +28,8 @@ const DARK = {
   text2: "#A3AFBD",
   line: "#4B5664",
   edge: "#8E9BAB",
-  cold: ["#1D232B", "#323B47", "#262D37"],
-  set: ["#2B7DBE", "#69B5F0", "#3B97DE"],
+  cold: ["#1D232B", "#323B47", "#262D37", "#15191F"],
+  set: ["#2B7DBE", "#69B5F0", "#3B97DE", "#22689F"],
   setText: "#7CC0F5",
   setLine: "rgba(5,15,28,.45)",
   setEdge: "#CBE6FF",
@@ -40,7 +40,7 @@ const DARK = {
   sets: ["#3B97DE", "#C5CED8", "#2CC295", "#A55C86", "#8FD0F7"],
   values: ["#B18AE0", "#20262E", "#3CCBA3"],
   broken: "#FF5347",
-  shade: [-0.18, 0.1, 0],
+  shade: [-0.18, 0.1, 0, -0.28],
   veil: { all: 0.52, values: 0.5 },
 };
 export const THEMES = { light: LIGHT, dark: DARK };
@@ -71,11 +71,11 @@ export function divergingRgb(theme, x) {
   return mixRgb(zero, x < 0 ? minus : plus, Math.min(1, Math.abs(x)) ** 0.8);
 }
 
-/** 257 packed colours for one face: 0..255 run from -limit to +limit, 256 is "not finite". */
-export function valueTable(theme, d) {
+/** 257 packed colours for a face of one tone: 0..255 run from -limit to +limit, 256 is "not finite". */
+export function valueTable(theme, tone) {
   const table = new Uint32Array(257);
-  for (let i = 0; i < 256; i++) table[i] = packRgb(shaded(divergingRgb(theme, (i - 127.5) / 127.5), theme.shade[d]));
-  table[256] = packRgb(shaded(hexToRgb(theme.broken), theme.shade[d] / 2));
+  for (let i = 0; i < 256; i++) table[i] = packRgb(shaded(divergingRgb(theme, (i - 127.5) / 127.5), theme.shade[tone]));
+  table[256] = packRgb(shaded(hexToRgb(theme.broken), theme.shade[tone] / 2));
   return table;
 }
 

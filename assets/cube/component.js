@@ -80,6 +80,7 @@ export class Component {
     else if (this.memory.view.peel.some(Boolean)) this.more = "peel";
     this.refreshTools();
     this.redraw();
+    if (memory.untold) this.tellLook(); // the gesture ended just before a remount
   }
 
   get cell() {
@@ -163,8 +164,10 @@ export class Component {
   }
 
   tellLook() {
+    this.memory.untold = true;
     clearTimeout(this.lookTimer);
     this.lookTimer = setTimeout(() => {
+      this.memory.untold = false;
       const look = encodeLook(this.memory.cam, this.memory.view);
       if (this.memory.look.send(look)) this.send("look", look);
     }, LOOK_DELAY);

@@ -77,6 +77,7 @@ function eachEdge(B, box, visit) {
 /** The edges of the set that the cube hides, dashed as in a technical drawing. */
 export function drawHiddenEdges(g, view, B, piece, box) {
   const { scene, theme, plan, small } = view;
+  if (plan.d.some((axes) => !axes.length)) return; // a sheet hides nothing
   if (!inBlock(piece.block, box, plan.grid) || box.runs.reduce((n, list) => n * list.length, 1) > 12) return;
   g.setLineDash(small ? [3, 3] : [5, 4]);
   g.lineWidth = small ? 1 : 1.25;

@@ -46,7 +46,7 @@ function paintFace(g, face, view, dpr, solid) {
   const whole = [[face.j0, face.i0, face.j1 - face.j0, face.i1 - face.i0]];
   const px = cellPixels(face.M);
   underMap(g, face.M, dpr, rectPath(g, whole));
-  g.fillStyle = g.strokeStyle = mode === "set" ? theme.cold[face.d] : theme.bg;
+  g.fillStyle = g.strokeStyle = mode === "set" ? theme.cold[face.tone] : theme.bg;
   g.lineWidth = 0.9;
   g.fill();
   g.stroke(); // hairlines between faces would show what lies behind
@@ -74,7 +74,7 @@ function paintSet(g, face, view, dpr, rects, box, px) {
   const mixture = boxes.length > 1;
   if (mode === "set") {
     underMap(g, face.M, dpr, rectPath(g, rects));
-    g.fillStyle = cssOf(hexToRgb(theme.set[face.d]), mixture ? 0.22 + 0.5 * box.weight : 1);
+    g.fillStyle = cssOf(hexToRgb(theme.set[face.tone]), mixture ? 0.22 + 0.5 * box.weight : 1);
     g.fill();
     if (!mixture) drawGrid(g, face, view, dpr, rects, theme.setLine, px);
   }
@@ -113,7 +113,7 @@ function paintXray(g, view, B, dpr) {
   for (const box of mixture ? [...boxes].sort((p, q) => q.size - p.size) : [])
     for (const face of facesOf(view.scene, B, solidsOf(view, box))) {
       underMap(g, face.M, dpr, rectPath(g, [[face.j0, face.i0, face.j1 - face.j0, face.i1 - face.i0]]));
-      g.fillStyle = cssOf(hexToRgb(theme.set[face.d]), 0.1 + 0.35 * box.weight);
+      g.fillStyle = cssOf(hexToRgb(theme.set[face.tone]), 0.1 + 0.35 * box.weight);
       g.fill();
       g.strokeStyle = cssOf(hexToRgb(theme.hidden), 0.8);
       g.lineWidth = 1;
@@ -134,9 +134,11 @@ function paintXray(g, view, B, dpr) {
 export function paint(g, view, cam, picture, memory) {
   const { scene, small } = view;
   const { w, h, dpr } = picture;
-  const margin = [small ? (w < 240 ? 24 : 34) : w < 480 ? 30 : 58, small ? 24 : 34];
+  const { wall } = view.plan;
+  const row = wall.count > 1 && wall.rows === 1 ? 12 : 0; // a ruler for the row of boxes
+  const margin = [small ? (w < 240 ? 24 : 34) : w < 480 ? 30 : 58, (small ? 24 : 34) + row];
   const scale = fitScale(scene.hull.fit, view.plan.home, w, h, margin);
-  const B = makeCamera(cam, scale, [w / 2 + (small ? 4 : 8), h / 2 - (small ? 6 : 8)], scene.hull.fit);
+  const B = makeCamera(cam, scale, [w / 2 + (small ? 4 : 8), h / 2 - (small ? 6 : 8) - row], scene.hull.fit);
   g.setTransform(dpr, 0, 0, dpr, 0, 0);
   g.clearRect(0, 0, w, h);
   g.lineJoin = g.lineCap = "round";
@@ -145,6 +147,8 @@ export function paint(g, view, cam, picture, memory) {
   let front = [];
   if (view.xray && view.boxes.length) front = paintXray(g, view, B, dpr);
   else {
+    const peeled = view.scene.whole.a.some(Boolean) || view.scene.whole.b.some((b, d) => b < view.plan.n[d]);
+    if (peeled) drawHull(g, view, B, true);
     const uncut = scene.pieces.length === scene.blocks.length;
     for (const piece of order) {
       const own = [0, 1, 2].map((d) => faceOf(scene, B, piece, d)).filter(Boolean);
@@ -153,6 +157,7 @@ export function paint(g, view, cam, picture, memory) {
       if (uncut) for (const box of view.boxes) drawHiddenEdges(g, view, B, piece, box);
       if (!drawCell(g, own, view, dpr)) drawGhost(g, view, B, piece);
     }
+    if (peeled) drawHull(g, view, B, false);
   }
   const labels = drawRulers(g, view, B, picture, memory);
   return { B, faces: [...faces, ...front], labels };

@@ -30,7 +30,7 @@ function sharedLine({ words, boxes, measures, numbers }) {
     const parts = boxes.map((b) => [strong(countText(b.size)), ` × ${numberText(b.weight).replace(/\.?0+$/, "")}`]);
     return sentence(words.mixed, { parts: make("span", "", ...joined(parts, " + ")), measures: measuresShown });
   }
-  const template = boxes[0].size === 1 ? words.share_one : words.share;
+  const template = !measures.length ? words.share_plain : boxes[0].size === 1 ? words.share_one : words.share;
   return sentence(template, { count: strong(countText(boxes[0].size)), measures: measuresShown });
 }
 
@@ -58,11 +58,13 @@ export class Readout {
     const { spec, pictures, theme, cell, pinned } = now;
     const [first] = pictures;
     const { cube, boxes } = first;
-    const text = JSON.stringify([cell, pinned, first.set, cube.stamp, cube.measures, cube.pinned, cube.buffers, first.keyColor, spec.words.cell, pictures.length]);
+    const known = [cube.stamp, cube.measures, cube.pinned, cube.buffers];
+    const text = JSON.stringify([cell, pinned, first.set, known, first.keyColor, spec.words.cell, pictures.length]);
     if (this.said === text) return;
     const { words, names, sizes } = spec;
     const value = cube.values?.[flatten(cell.map((_, k) => k), sizes, cell)];
-    const lines = [[theme.cell, cellLine({ words, names, cell, value, valueName: spec.colour === "after" ? "y" : "x", pinned })]];
+    const valueName = spec.colour === "after" ? "y" : "x";
+    const lines = [[theme.cell, cellLine({ words, names, cell, value, valueName, pinned: pinned && String(cell) !== String(spec.home) })]];
     const numbers = pictures.length > 1 ? null : this.numbers(now);
     if (pictures.length > 1) lines.push([theme.setKey, [words.same]]);
     else if (boxes.length) lines.push([first.keyColor, sharedLine({ words, boxes, measures: cube.measures, numbers })]);

@@ -42,7 +42,7 @@ function rulerItems(g, view, B, small) {
   if (wall.count > 1 && wall.rows === 1) {
     const edges = long(silhouette(B, scene.hull)[2]);
     const at = (i, end) => scene.blocks[i].off[2] + (end ? -0.5 : 0.5) * scene.len[2];
-    if (edges.length) add("grid", 2, plan.grid, edges, plan.d[2].length ? (small ? 26 : 38) : 0, at);
+    if (edges.length) add("grid", 2, plan.grid, edges, plan.d[2].length ? (small ? 30 : 50) : 0, at);
   }
   return items;
 }
@@ -95,7 +95,8 @@ function drawLine(g, view, B, placed, small) {
   }
   g.globalAlpha = 1;
   const index = item.key === "grid" ? flatten(plan.grid, plan.sizes, cell) : displayIndex(plan, cell)[item.d];
-  const [a, b] = [on(item.at(index, false)), on(item.at(index, true))];
+  let [a, b] = [on(item.at(index, false)), on(item.at(index, true))];
+  if (item.key === "grid") [a, b] = [0.4, 0.6].map((t) => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t]);
   const grow = Math.max(0, (3 - Math.hypot(b[0] - a[0], b[1] - a[1])) / 2);
   stroke(a, b, theme.cellEdge, small ? 7 : 10, grow + 1);
   stroke(a, b, theme.cell, small ? 5 : 7, grow);
@@ -109,7 +110,8 @@ function drawCaptions(g, view, B, small) {
   g.textAlign = "center";
   g.textBaseline = "top";
   const name = plan.grid.map((k) => view.names[k].toLowerCase()).join(", ");
-  if ((scene.len[0] + scene.len[2]) * B.s < 70) return;
+  const room = plan.wall.gap[1] * Math.abs(B.Y[1]) - Math.abs(B.Y[0]) * scene.len[0] - Math.abs(B.Y[2]) * scene.len[2];
+  if ((scene.len[0] + scene.len[2]) * B.s < 60 || room * B.s < size) return;
   for (const block of scene.blocks) {
     const corners = [];
     for (const x of [-0.5, 0.5]) for (const z of [-0.5, 0.5]) corners.push(B.project([block.off[0] + x * scene.len[0], block.off[1] - 0.5 * scene.len[1], block.off[2] + z * scene.len[2]]));

@@ -32,7 +32,7 @@ export function makePlan(sizes, arrangement) {
 /** Rows and columns of the separate boxes: the wall that fills a picture of 3 : 2 best in the home view. */
 function wallOf(count, len, home) {
   const [ca, sa, ce, se] = [Math.cos(home.az), Math.sin(home.az), Math.cos(home.el), Math.sin(home.el)];
-  const gap = [0, 0.16 + 0.42 * (sa * len[0] + ca * len[2]), 0.12 + 0.62 * len[0]];
+  const gap = [0, 0.2 + (se / ce) * (sa * len[0] + ca * len[2]), 0.12 + 0.62 * len[0]];
   let best = null;
   for (let cols = 1; cols <= count; cols++) {
     const rows = Math.ceil(count / cols);

@@ -1,18 +1,17 @@
-"""The cube for notebooks and export: which cells share with a cell, as one Plotly Mesh3d of the tensor's surface."""
+"""The cube for notebooks and export: which cells share with a cell, as a Plotly Mesh3d of the surface."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from plotly.graph_objects import Figure, Mesh3d, Scatter3d
+from plotly.graph_objects import Figure
 
 from normviz.catalogue import method as find
-from normviz.figures import theme
+from normviz.figures.paint import by_set, by_value, lines, scene
 from normviz.figures.surface import Boxes
 from normviz.layouts import ARRANGEMENTS, Arrangement, Shape, arrangement, cells, check_cell, layout_of
 from normviz.methods import Method
@@ -22,16 +21,6 @@ from normviz.spec import Spec
 
 #: The largest tensor drawn, in cells, and the most separate boxes.
 BUDGET, BOXES = 2_000_000, 128
-#: The home view of an orthographic camera, in radians.
-AZIMUTH, ELEVATION = 0.80, 0.50
-#: A box's edge grows with this power of its cells; the vertical one is a little shorter.
-POWER, VERTICAL = 0.45, 0.84
-#: The length of all boxes' diagonal, and the camera's distance from their middle, in Plotly's scene units.
-SIZE, AWAY = 1.77, 1.6
-#: Lines between cells are drawn where no side of a box has more cells than this, and boxes times lines stay few.
-FINE = 48
-#: How far the axes reach beyond the boxes, as a share of their length.
-ROOM = 0.02
 
 
 def cube(
@@ -43,18 +32,18 @@ def cube(
     layout: str = "figure2",
     **knobs: Any,
 ) -> Figure:
-    """The tensor as a box you can turn: the cells that share a statistic with ``cell`` are blue, ``cell`` is amber.
+    """The tensor as a box you can turn: the cells that share a statistic with ``cell`` (amber) are blue.
 
     ``x_or_shape``: a tensor or only its shape, (N, C), (N, L, C) or (N, C, H, W), of up to 2,000,000 cells.
     ``method``: a key of ``METHODS`` or an entry; ``knobs`` are its knobs.
     ``cell``: its indices; by default in the first sample and the middle channel, a third of the way down.
-    ``values``: ``"before"`` (x) or ``"after"`` (x normalized), which need a tensor, or any array of the tensor's shape.
-    The cells then take diverging colours centred at 0, red where a value is not a number, and the set is outlined.
-    ``layout``: for (N, C, H, W) ``"figure2"`` (C to the right, H·W down, N in depth, as figure 2 of the Group Norm paper)
-    or ``"unfolded"`` (a C x H x W box for every sample); the other ranks have one picture each.
+    ``values``: ``"before"`` (x) or ``"after"`` (x normalized), which need a tensor, or an array of its shape.
+    The cells then take diverging colours centred at 0, red where a value is NaN, and the set is outlined.
+    ``layout``: for (N, C, H, W) ``"figure2"`` (C to the right, H·W down, N in depth, as in the Group Norm
+    paper) or ``"unfolded"`` (a C x H x W box for every sample); the other ranks have one picture each.
 
-    Several weighted sets are shaded by how many of them hold a cell; where nothing is shared the cell alone is marked.
-    Raises ValueError for a shape, cell, layout, method, knob or array that does not fit.
+    Several weighted sets are shaded by how many of them hold a cell; where nothing is shared the cell alone
+    is marked. Raises ValueError for a shape, cell, layout, method, knob or array that does not fit.
 
     Figure 2: Y. Wu, K. He, Group Normalization, 2018, https://arxiv.org/abs/1803.08494.
 
@@ -83,13 +72,13 @@ def cube(
     figure = Figure()
     mesh = boxes.mesh()
     if values is None:
-        figure.add_trace(_by_set(boxes, mesh, level, marked, max(1, len(spec.sets))))
+        figure.add_trace(by_set(boxes, mesh, level, marked, max(1, len(spec.sets))))
     else:
         shown, reach = _values(values, x, shape, spec)
         sampled = boxes.sample(boxes.arranged(shown, axes, how))
-        _by_value(figure, mesh, sampled, boxes.sample((level > 0) | marked), reach)
-    _lines(figure, boxes, level, marked)
-    _scene(figure, boxes, how, dict(zip(axes, shape, strict=True)))
+        by_value(figure, mesh, sampled, boxes.sample((level > 0) | marked), reach)
+    lines(figure, boxes, level, marked, hollow=values is not None)
+    scene(figure, boxes, how, dict(zip(axes, shape, strict=True)))
     _title(figure, entry, spec, knobs, shape, here)
     return figure
 
@@ -117,7 +106,7 @@ def _numbers(given: Any, what: str) -> npt.NDArray[Any]:
 
 
 def _arrangement(axes: str, wanted: str) -> Arrangement:
-    """The arrangement of that name; where a rank has a single picture, the name of another rank's means that one."""
+    """The arrangement of that name; a rank with a single picture has that one under any known name."""
     options = ARRANGEMENTS[axes]
     known = {key for names in ARRANGEMENTS.values() for key in names}
     if wanted not in (options if len(options) > 1 else known):
@@ -135,8 +124,8 @@ def _within_budget(boxes: Boxes, shape: Shape) -> Boxes:
         )
     if boxes.count > BOXES:
         raise ValueError(
-            f"Unfolded, a tensor of shape {tuple(shape)} gives {boxes.count:,} boxes; up to {BOXES} are drawn. "
-            "Try layout='figure2'."
+            f"Unfolded, a tensor of shape {tuple(shape)} gives {boxes.count:,} boxes; "
+            f"up to {BOXES} are drawn. Try layout='figure2'."
         )
     return boxes
 
@@ -168,145 +157,6 @@ def _values(
         )
     array = array.astype(np.float64)
     return array, float(shared_edges(array, array)[-1])
-
-
-def _mesh(mesh: tuple[Any, Any], **more: Any) -> Mesh3d:
-    """Faces in exactly the colours given: no light, one number a triangle."""
-    (x, y, z), (i, j, k) = mesh
-    light = {"ambient": 1, "diffuse": 0, "specular": 0, "fresnel": 0}
-    return Mesh3d(
-        x=x, y=y, z=z, i=i, j=j, k=k, flatshading=True, lighting=light, hoverinfo="skip", **more
-    )  # fmt: skip
-
-
-def _by_set(
-    boxes: Boxes,
-    mesh: tuple[Any, Any],
-    level: npt.NDArray[np.uint8],
-    marked: npt.NDArray[np.bool_],
-    sets: int,
-) -> Mesh3d:
-    """intensity = 3 * (how many sets hold the cell, or sets + 1 for the cell itself) + shade."""
-    palette = [
-        theme.mix(a, b, k / sets) for k in range(sets + 1) for a, b in zip(theme.COLD, theme.SET, strict=True)
-    ]
-    palette += theme.CELL
-    group = boxes.sample(np.where(marked, np.uint8(sets + 1), level))
-    n = len(palette)
-    scale = [(stop, color) for k, color in enumerate(palette) for stop in (k / n, (k + 1) / n)]
-    return _mesh(
-        mesh,
-        intensity=(3 * group + boxes.shades()).astype(np.uint8),
-        intensitymode="cell",
-        colorscale=scale,
-        cmin=-0.5,
-        cmax=n - 0.5,
-        showscale=False,
-    )
-
-
-def _by_value(
-    figure: Figure,
-    mesh: tuple[Any, Any],
-    values: npt.NDArray[np.float64],
-    lit: npt.NDArray[np.bool_],
-    reach: float,
-) -> None:
-    """A mesh for the set, a paler one for the rest, and a third for what is not a number."""
-    missing = np.isnan(values)
-    pale = [theme.mix(color, theme.PAPER, 0.6) for color in theme.DIVERGING]
-    ends = {"tickvals": [-reach, 0, reach], "ticktext": [f"≤ −{reach:g}", "0", f"≥ {reach:g}"]}
-    bar = {
-        **ends,
-        "orientation": "h",
-        "x": 0.96,
-        "xanchor": "right",
-        "y": 1,
-        "yanchor": "bottom",
-        "len": 0.25,
-    }
-    bar |= {"thickness": 10, "outlinewidth": 0}
-    for chosen, colors, name in (
-        (lit & ~missing, theme.DIVERGING, "set"),
-        (~lit & ~missing, pale, "others"),
-        (missing, (theme.MISSING,) * 3, "NaN"),
-    ):
-        if chosen.any():
-            figure.add_trace(
-                _mesh(
-                    (mesh[0], mesh[1][:, chosen]),
-                    intensity=np.nan_to_num(np.clip(values[chosen], -reach, reach)).astype(np.float32),
-                    intensitymode="cell",
-                    colorscale=[(k / 2, color) for k, color in enumerate(colors)],
-                    cmin=-reach,
-                    cmax=reach,
-                    showscale=name == "set",
-                    colorbar=bar,
-                    name=name,
-                )
-            )
-
-
-def _lines(figure: Figure, boxes: Boxes, level: npt.NDArray[np.uint8], marked: npt.NDArray[np.bool_]) -> None:
-    """Grid, the boxes' edges, the outlines of the set (or of each step of a mixture) and of the cell."""
-    fine = max(boxes.dims) > FINE or boxes.count * sum(boxes.dims) > 40 * FINE
-    thin = 0.5 if fine else 1.0
-    drawn = [("edges", boxes.rules(every=False), theme.BOX_LINE, 2.0)]
-    if not fine:
-        drawn.insert(0, ("grid", boxes.rules(every=True), theme.GRID_LINE, 1.0))
-    steps = np.unique(level)
-    for low, _ in pairwise(steps.tolist()):
-        drawn.append(("set", boxes.outline(level > low), theme.SET_LINE, 4.0 * thin))
-    drawn.append(("cell", boxes.outline(marked, 0.004), theme.CELL_LINE, 5.0 * thin))
-    for name, (x, y, z), color, width in drawn:
-        line = {"color": color, "width": width}
-        figure.add_trace(Scatter3d(x=x, y=y, z=z, mode="lines", line=line, name=name, hoverinfo="skip"))
-
-
-def _scene(figure: Figure, boxes: Boxes, how: Arrangement, lengths: Mapping[str, int]) -> None:
-    """Axes with names and lengths, the proportions, and the camera."""
-    depth, rows, columns = boxes.extent
-    edge = [n**POWER for n in boxes.dims]
-    sizes = np.array([columns * edge[2] / boxes.dims[2], depth * edge[0] / boxes.dims[0], 0.0])
-    sizes[2] = rows * edge[1] / boxes.dims[1] * VERTICAL
-    if boxes.flat:
-        sizes[1] = 1e-2
-    sizes *= SIZE / float(np.linalg.norm(sizes))
-    bare = {"showbackground": False, "showgrid": False, "zeroline": False, "showticklabels": False}
-    bare |= {"ticks": "", "showspikes": False, "showline": False}
-    # What lies outside the ranges is cut off, and so would be, by rounding, what lies on their ends.
-    room = ROOM * (3 if boxes.flat else 1)
-    ranges = [(a - room * (b - a), b + room * (b - a)) for a, b in ((0, columns), (0, depth), (-rows, 0))]
-    titles = [_length(names, lengths) for names in (how.x, how.z, how.y)]
-    if how.grid:
-        titles[0] += " in each of " + _length(how.grid, lengths)
-    scene: dict[str, Any] = {
-        f"{a}axis": {**bare, "range": list(r), "title": {"text": title, "font": {"size": 16}}}
-        for a, r, title in zip("xyz", ranges, titles, strict=True)
-    }
-    azimuth, elevation = (0.0, 0.0) if boxes.flat else (AZIMUTH, ELEVATION)
-    eye = {
-        "x": AWAY * math.sin(azimuth) * math.cos(elevation),
-        "y": -AWAY * math.cos(azimuth) * math.cos(elevation),
-        "z": AWAY * math.sin(elevation),
-    }
-    camera = {"eye": eye, "up": {"x": 0, "y": 0, "z": 1}, "projection": {"type": "orthographic"}}
-    ratio = dict(zip("xyz", sizes.tolist(), strict=True))
-    theme.style(figure)
-    figure.update_layout(
-        scene={**scene, "aspectmode": "manual", "aspectratio": ratio, "camera": camera, "dragmode": "orbit"},
-        paper_bgcolor=theme.PAPER,
-        font={"color": theme.TEXT},
-        height=620,
-        margin={"l": 8, "r": 8, "t": 72, "b": 8},
-    )
-
-
-def _length(names: Sequence[str], lengths: Mapping[str, int]) -> str:
-    """``H·W = 16``, or nothing for a direction that holds no axis."""
-    if not names:
-        return ""
-    return f"<i>{'·'.join(names)}</i> = {math.prod(lengths[a] for a in names):,}"
 
 
 def _title(

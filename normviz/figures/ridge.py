@@ -26,14 +26,16 @@ def ridge(
 ) -> Figure:
     """Step histograms before and after, one row a set, on the shared axis of ``d.edges``.
 
-    Every step is a density, counts / (values of the set * bin width), so the area of a histogram is the share of its
-    values inside the shown range. All rows have one scale, that of the highest peak; but a spike, a peak more than 4
-    times as high as the median one, as of a set whose values are all alike, does not count: it is cut off flat at the
-    height of 1.25 rows and marked by an arrow, so that it does not flatten the others.
+    Every step is a density, counts / (values of the set * bin width), so the area of a histogram is the share
+    of its values inside the shown range. All rows have one scale, that of the highest peak; but a spike, a
+    peak more than 4 times as high as the median one (as of a set whose values are all alike), does not count:
+    it is cut off flat at the height of 1.25 rows, marked by an arrow, so that it does not flatten the rest.
 
-    ``axes`` names the tensor's axes in order: a row is labelled by those along which its set is only a part. ``words``
-    has ``before``, ``after``, ``value``, ``mean_std`` and ``all_cells``. With ``overall`` the one row of all cells is
-    drawn instead. Text and grid take the page's colours.
+    ``axes`` names the tensor's axes in order: a row is labelled by those along which its set is only a part.
+    ``words`` has ``before``, ``after``, ``value``, ``mean_std`` and ``all_cells``. With ``overall`` the one
+    row of all cells is drawn instead. Text and grid take the page's colours.
+
+    Raises ValueError where ``axes`` does not name every axis.
 
     >>> import normviz as nv
     >>> from normviz.records import distributions
@@ -47,7 +49,7 @@ def ridge(
     lengths = [stop for _, stop in d.overall.box]
     if len(axes) != len(lengths):
         raise ValueError(
-            f"The axes {tuple(axes)} name {len(axes)} axes, but the sets lie in a tensor with {len(lengths)}: "
+            f"The axes {tuple(axes)} name {len(axes)} axes, but the tensor has {len(lengths)}: "
             "give one name an axis."
         )
     labels = [label(row, axes, lengths) or words["all_cells"] for row in rows]
@@ -66,7 +68,7 @@ def ridge(
 
 
 def label(row: SetRow, axes: Sequence[str], lengths: Sequence[int]) -> str:
-    """Where a set lies: the axes of which it holds only a part, with its indices; empty where it holds everything."""
+    """Where a set lies: the axes of which it holds a part, with its indices; empty where it holds all."""
     parts = []
     for axis, (start, stop), n in zip(axes, row.box, lengths, strict=True):
         if stop - start < n:
@@ -81,7 +83,7 @@ def density(counts: npt.NDArray[np.intp], summary: Summary, d: Distributions) ->
 
 
 def full_height(peaks: Sequence[float]) -> float:
-    """The density that reaches the full height: the highest peak that is not a spike, 4 times the lower median."""
+    """The density that reaches the full height: the highest peak within 4 times the lower median."""
     drawn = sorted(p for p in peaks if p > 0)
     usual = drawn[(len(drawn) - 1) // 2] if drawn else 1.0
     return max((p for p in drawn if p <= SPIKE * usual), default=usual)

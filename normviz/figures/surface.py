@@ -1,8 +1,8 @@
 """The surface of the boxes a tensor is arranged in: the faces' triangles, and lines along the cells' edges.
 
 A tensor becomes an array (boxes, depth, rows, columns). A cell at (depth z, row y, column x) is the unit cube
-[x, x+1] x [z, z+1] x [-y-1, -y] in Plotly's (x, y, z), moved by its box's offset: columns run to the right, depth away
-from the viewer, rows downwards.
+[x, x+1] x [z, z+1] x [-y-1, -y] in Plotly's (x, y, z), moved by its box's offset: columns run to the right,
+depth away from the viewer, rows downwards.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ LIFT = 0.002
 
 @dataclass(frozen=True)
 class Face:
-    """One side of every box: across this axis (0 depth, 1 rows, 2 columns), at its first or at its last cell."""
+    """One side of every box: across axis 0 (depth), 1 (rows) or 2 (columns), at its first or last cell."""
 
     axis: int
     last: bool
 
     def of(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The cells on this side, shape (boxes, u, v)."""
-        return array.take(-1 if self.last else 0, self.axis + 1)
+        side: npt.NDArray[Any] = array.take(-1 if self.last else 0, self.axis + 1)
+        return side
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """How many boxes there are and the cells of each (depth, rows, columns); ``flat`` ones are a sheet of one side."""
+    """How many boxes there are, (depth, rows, columns) of each; ``flat`` ones are sheets of one side."""
 
     count: int
     dims: tuple[int, int, int]
@@ -89,7 +90,7 @@ class Boxes:
         return np.stack(steps, axis=1).astype(np.float32)
 
     def points(self, face: Face, u: npt.ArrayLike, v: npt.ArrayLike, box: Any, lift: float = 0.0) -> Floats:
-        """Plotly's x, y, z, shape (3, ...), of places on a face; ``u`` and ``v`` count cells, ``box`` says which box."""
+        """Plotly's x, y, z, shape (3, ...), of places on a face of a box; ``u`` and ``v`` count its cells."""
         u, v, box = np.broadcast_arrays(np.asarray(u), np.asarray(v), np.asarray(box))
         end = self.dims[face.axis]
         out = np.empty((3, *u.shape), np.float32)
@@ -100,7 +101,7 @@ class Boxes:
         return np.stack([out[2], out[0], -out[1]])
 
     def mesh(self) -> tuple[Floats, npt.NDArray[np.int32]]:
-        """Vertices (3, count) and triangles (3, count): two for every cell's face, in the order of ``sample``."""
+        """Vertices (3, count) and triangles (3, count), two for every cell's face as in ``sample``."""
         vertices, triangles, start = [], [], 0
         for face in self.faces:
             rows, columns = (n for k, n in enumerate(self.dims) if k != face.axis)
@@ -127,7 +128,7 @@ class Boxes:
         return np.repeat(np.array([shade[face.axis] for face in self.faces], np.uint8), sizes)
 
     def outline(self, lit: npt.NDArray[np.bool_], lift: float = LIFT) -> Floats:
-        """Lines on all sides around the lit cells of an arranged tensor, shape (3, points), with NaN between lines."""
+        """Lines on all sides around the lit cells of an arranged tensor, (3, points), NaN between lines."""
         parts = []
         for face in self.faces:
             shown = face.of(lit)
@@ -150,8 +151,9 @@ class Boxes:
             v = np.arange(1, columns) if every else np.array([0, columns])
             # Edges lie a little above the grid.
             lift = LIFT / 2 if every else LIFT * 0.75
-            for a, b in (((u, 0), (u, columns)), ((0, v), (rows, v))):
-                first, second = self.points(face, *a, box, lift), self.points(face, *b, box, lift)
+            for from_u, from_v, to_u, to_v in ((u, 0, u, columns), (0, v, rows, v)):
+                first = self.points(face, from_u, from_v, box, lift)
+                second = self.points(face, to_u, to_v, box, lift)
                 parts.append(_lines(first.reshape(3, -1), second.reshape(3, -1)))
         return np.concatenate(parts, axis=1)
 

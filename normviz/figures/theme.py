@@ -1,7 +1,7 @@
 """The colours and the type of every figure.
 
-Figures shown inside a page take text and grid colours from the page (``theme="streamlit"``), so that one figure serves
-light and dark; the data's colours here have a contrast of at least 3:1 on both.
+Figures shown inside a page take text and grid colours from the page (``theme="streamlit"``), so that one
+figure serves light and dark; the data's colours here have a contrast of at least 3:1 on both.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def mix(first: str, second: str, share: float) -> str:
 
 
 def style(figure: Figure) -> Figure:
-    """The same figure with our type on a transparent ground, and nothing that moves or pops up by accident."""
+    """The same figure with our type on a transparent ground, and nothing that moves by accident."""
     figure.update_layout(
         font={"family": FONT, "size": 14},
         paper_bgcolor="rgba(0,0,0,0)",

@@ -41,6 +41,7 @@ def forward(
     device: str = "cpu",
     dtype: str = "float32",
     seed: int = 0,
+    history: npt.ArrayLike | None = None,
 ) -> Forward:
     """y = layer(x) with a fresh torch layer of the method, and how far the reference is from it.
 
@@ -48,7 +49,8 @@ def forward(
     effect where it has none, that is where ``spec.affine.weight`` (``.bias``) is empty.
 
     A method that differs in evaluation, when ``evaluating``, and one that only reads running buffers, first
-    meets ``batches`` mini-batches in training mode: each N samples of x, drawn with replacement by ``seed``.
+    meets ``batches`` mini-batches in training mode: each N samples of ``history`` (of x where none is given, and of
+    x's shape), drawn with replacement by ``seed``.
     Then y is what the layer makes of x in evaluation mode, and ``running`` is what its buffers hold (torch
     keeps the unbiased variance; ``momentum`` is the weight of the new batch).
 
@@ -81,7 +83,8 @@ def forward(
         refusal = ""
         try:
             if reads_buffers:
-                _train(module, seen, batches, momentum, seed)
+                past = seen if history is None else torch.tensor(np.asarray(history), dtype=kind, device=device)
+                _train(module, past, batches, momentum, seed)
             y = _array(module(seen))
             y64 = _in_float64(method, given, knobs, gamma, beta, module, device)
         except (ValueError, RuntimeError) as refused:

@@ -1,13 +1,13 @@
 """The cached core: the only place that decorates, so that every cache is bounded and hands out plain numpy records.
 
-A :class:`Source` says where a tensor comes from. It is the key of every cache, never the tensor itself: Streamlit hashes
-only a sample of a large array, and one NaN in two million cells must not be overlooked.
+A :class:`Source` says where a tensor comes from. It is the key of every cache, never the tensor itself: Streamlit
+hashes only a sample of a large array, and one NaN in two million cells must not be overlooked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from normviz.spec import Spec
 from normviz.ui.serving import compute_slot, load_torch, torch_is_loaded
 
 Shape = tuple[int, ...]
+#: The largest images that feature maps are made from, in pixels a side.
+LARGEST_SIDE = 512
 Knobs = tuple[tuple[str, Any], ...]
 
 
@@ -66,6 +68,10 @@ def tensor(source: Source, _images: Sequence[records.Tensor] = ()) -> records.Te
 def forward(source: Source, what: Pass, _images: Sequence[records.Tensor] = ()) -> records.Forward:
     """torch's own pass beside the reference's; see :func:`normviz.nets.forward.forward`."""
     x = tensor(source, _images)
+    # What is put in by hand comes after training: the running averages have not seen it.
+    history = (
+        None if source.disturb == "none" else tensor(replace(source, disturb="none", spec=None), _images)
+    )
     with compute_slot():
         from normviz.nets.forward import forward as run
 
@@ -79,6 +85,7 @@ def forward(source: Source, what: Pass, _images: Sequence[records.Tensor] = ()) 
             device=what.device,
             dtype=what.dtype,
             seed=source.sample.seed,
+            history=history,
         )
 
 
@@ -135,7 +142,9 @@ def maps_of(shape: Shape) -> tuple[int, int, int, int]:
 def _feature_maps(source: Source, images: Sequence[records.Tensor]) -> records.Tensor:
     """Feature maps of square images: (N, C, H, W), their positions as tokens (N, L, C), or their averages (N, C)."""
     n, channels, height, width = maps_of(source.shape)
-    side = int(min(512, max(64, 4 * height, 4 * width)))
+    side = int(
+        min(LARGEST_SIDE, max(16, 4 * height, 4 * width))
+    )  # a coarser pooling would average the edges away
     with compute_slot():
         from normviz.nets.filters import feature_maps
         from normviz.nets.photographs import crops, photograph, stack

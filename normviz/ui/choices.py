@@ -13,9 +13,9 @@ from normviz.layouts import ACTIVATIONS, axes_of, cells, default_cell, layout_of
 from normviz.methods import Knob, Method
 from normviz.samples import Sample
 from normviz.spec import Spec
-from normviz.ui.cube import cube_state
-from normviz.ui.controls import number, pick, remember, remembered
 from normviz.text.lookup import LANGUAGES
+from normviz.ui.controls import number, pick, remember, remembered
+from normviz.ui.cube import cube_state
 from normviz.ui.language import KEY as LANGUAGE
 from normviz.ui.language import browser_language, speaker
 
@@ -124,7 +124,9 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
             )
     if refused:
         st.error(
-            say("frame.over_budget", shape=spoken(refused), cells=f"{cells(refused):,}", budget=f"{BUDGET:,}"),
+            say(
+                "frame.over_budget", shape=spoken(refused), cells=f"{cells(refused):,}", budget=f"{BUDGET:,}"
+            ),
             icon=":material/error:",
         )
     return Choices(lang, method, knobs, shape, cell_now(shape), seed, device, dtype, disturb)
@@ -140,7 +142,8 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
     if clicked != before:
         st.session_state["cube/clicked"] = clicked
         pin(clicked, shape)
-    cell = remembered("cell", _numbers, ())
+    nothing: tuple[int, ...] = ()
+    cell = remembered("cell", _numbers, nothing)
     fits = len(cell) == len(shape) and all(0 <= i < n for i, n in zip(cell, shape, strict=True))
     return pin(cell if fits else None, shape)
 
@@ -157,7 +160,11 @@ def _knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for knob in (k for k in method.knobs if k.shown):
         with st.container(
-            horizontal=True, wrap=False, width="content", vertical_alignment="center", key=f"nv-knob-{knob.name}"
+            horizontal=True,
+            wrap=False,
+            width="content",
+            vertical_alignment="center",
+            key=f"nv-knob-{knob.name}",
         ):
             st.markdown(f"${knob.symbol}$", width="content")
             values[knob.name] = _knob(method, knob, lengths, lang, label_visibility="collapsed")
@@ -182,7 +189,15 @@ def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **l
         return pick(knob.name, label, choices, default, lang=lang, under=under, **look)
     if isinstance(knob.default, int):
         return number(
-            knob.name, label, knob.default, int(knob.low), int(knob.high), lang=lang, under=under, width=130, **look
+            knob.name,
+            label,
+            knob.default,
+            int(knob.low),
+            int(knob.high),
+            lang=lang,
+            under=under,
+            width=130,
+            **look,
         )
     return _real(knob, label, lang, under, **look)
 
@@ -196,7 +211,11 @@ def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float |
     now = remembered(knob.name, parse, knob.default, under=under)
     shown = "" if now is None else f"{now:g}"
     text = st.text_input(
-        label, shown, key=f"{under}/{lang}", placeholder="finfo(dtype).eps" if knob.default is None else None, **look
+        label,
+        shown,
+        key=f"{under}/{lang}",
+        placeholder="finfo(dtype).eps" if knob.default is None else None,
+        **look,
     )
     value = now
     if text.strip():
@@ -206,7 +225,9 @@ def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float |
             st.error(str(problem), icon=":material/error:")
     elif knob.default is None:
         value = None
-    return remember(knob.name, value, knob.default, under=under, written="" if value is None else f"{value:g}")
+    return remember(
+        knob.name, value, knob.default, under=under, written="" if value is None else f"{value:g}"
+    )
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
@@ -228,7 +249,9 @@ def _shape_now(lang: str) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     shape = remembered("shape", _shape, DEFAULT_SHAPES["NCHW"])
     layout = st.session_state.get(f"layout/{lang}") or layout_of(shape)
     start = shape if layout == layout_of(shape) else DEFAULT_SHAPES[layout]
-    asked = tuple(int(st.session_state.get(_axis(layout, a, lang)) or n) for a, n in zip(layout, start, strict=True))
+    asked = tuple(
+        int(st.session_state.get(_axis(layout, a, lang)) or n) for a, n in zip(layout, start, strict=True)
+    )
     return (start, asked) if cells(asked) > BUDGET else (asked, None)
 
 
@@ -239,9 +262,7 @@ def _shape_picker(shape: tuple[int, ...], refused: tuple[int, ...] | None, lang:
     layout = layout_of(shape)
     with st.popover(spoken(shape), icon=":material/deployed_code:", key="nv-shape"):
         st.session_state.setdefault(f"layout/{lang}", layout)
-        st.selectbox(
-            say("frame.layout"), tuple(names), format_func=names.__getitem__, key=f"layout/{lang}"
-        )
+        st.selectbox(say("frame.layout"), tuple(names), format_func=names.__getitem__, key=f"layout/{lang}")
         for axis, length in zip(layout, refused or shape, strict=True):
             widget = _axis(layout, axis, lang)
             st.session_state.setdefault(widget, length)

@@ -1,8 +1,8 @@
 """Pickers whose choice lives in the link under a stable key, in every language.
 
-Streamlit's own ``bind`` would store the translated label. Here the first run of a session reads the link once; from then
-on the session remembers, every run writes what differs from its default back into the link, and a widget has one key per
-language so that its labels can change. What a link says is parsed, never trusted: anything unknown is the default.
+Streamlit's own ``bind`` would store the translated label. Here the first run of a session reads the link once; from
+then on the session remembers, every run writes what differs from its default back into the link, and a widget has one
+key per language so that its labels can change. What a link says is parsed, never trusted: anything unknown is the default.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 LINK = "link"
 Parse = Callable[[str], T | None]
@@ -75,26 +76,26 @@ def pick(
 def number(
     key: str,
     label: str,
-    default: T,
-    low: T,
-    high: T,
+    default: N,
+    low: N,
+    high: N,
     *,
     lang: str,
     under: str = "",
     slider: bool = False,
     **look: Any,
-) -> T:
+) -> N:
     """A number between ``low`` and ``high``, whole where the default is."""
     kind = type(default)
 
-    def parse(text: str) -> T | None:
-        value = kind(text)  # type: ignore[call-arg]
-        return value if low <= value <= high else None  # type: ignore[operator]
+    def parse(text: str) -> N | None:
+        value = kind(text)
+        return value if low <= value <= high else None
 
     now = remembered(key, parse, default, under=under)
     widget = _widget(under or key, lang)
     if widget not in st.session_state:
-        st.session_state[widget] = min(max(now, low), high)  # type: ignore[type-var]
+        st.session_state[widget] = min(max(now, low), high)
     draw: Any = st.slider if slider else st.number_input
     value = draw(label, low, high, key=widget, **look)
     return remember(key, now if value is None else value, default, under=under)

@@ -9,17 +9,23 @@ from normviz.records import Summary, Tensor
 from normviz.text.lookup import section
 from normviz.ui.choices import CUBE, Choices
 from normviz.ui.controls import remember, remembered
-from normviz.ui.cube import Buffers, Cube, WeightedSet, cube
+from normviz.ui.cube import Buffers, Colour, Cube, WeightedSet, cube, limit_of
 
-COLOURS = ("set", "all", "before", "after")
+COLOURS: tuple[Colour, ...] = ("set", "all", "before", "after")
 #: What the readout names, by what a Spec's sets have in common.
-MEASURES = {"standard": ("mean", "std"), "rms": ("rms",), "unit": ("norm",), "response": ("norm",), "running": ()}
+MEASURES = {
+    "standard": ("mean", "std"),
+    "rms": ("rms",),
+    "unit": ("norm",),
+    "response": ("norm",),
+    "running": (),
+}
 
 
 def show_cube(
     c: Choices,
     x: Tensor,
-    colour: str,
+    colour: Colour,
     arrangement: Arrangement,
     values: Tensor | None,
     running: tuple[np.ndarray, np.ndarray] | None = None,
@@ -36,7 +42,7 @@ def show_cube(
         key=CUBE,
         cell=c.cell,
         look=look,
-        limit=_limit(x) if values is not None else None,
+        limit=limit_of(x) if values is not None else None,
     )
     remember("look", state.look, "")
 
@@ -73,10 +79,3 @@ def _measured(c: Choices, x: Tensor, measures: tuple[str, ...]) -> tuple[float, 
         "norm": (square * found.count) ** 0.5,
     }
     return tuple(by_name[name] for name in measures)
-
-
-def _limit(x: Tensor) -> float:
-    """The end of the colour scale, of before and after alike: nearly all values lie within."""
-    finite = np.abs(x[np.isfinite(x)])
-    reach = float(np.quantile(finite[:: max(1, finite.size // 100_000)], 0.97)) if finite.size else 1.0
-    return float(np.ceil(reach)) if reach > 1 else max(reach, 1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -10,9 +11,11 @@ import streamlit as st
 from normviz.records import Tensor
 from normviz.samples import Sample
 from normviz.text.lookup import section
-from normviz.ui.cached import Source
-from normviz.ui.choices import Choices
+from normviz.ui.cached import LARGEST_SIDE, Source, maps_of
+from normviz.ui.choices import Choices, spoken
 from normviz.ui.controls import number, pick
+from normviz.ui.parts import random_source
+from normviz.ui.serving import compute_slot
 
 KINDS = ("random", "photo", "upload")
 PHOTOGRAPHS = ("china", "flower")
@@ -20,48 +23,54 @@ BANKS = ("fixed", "seeded")
 #: Uploads are kept as small arrays, not as files: enough for any map shown, and 30 pictures stay below 25 MB.
 SIDE = 256
 MOST = 16
+#: How many filters a bank has.
+CHANNELS = (3, 64)
 
 Uploads = dict[str, Tensor]
 
 
-def choose_input(c: Choices) -> tuple[Source, list[Tensor]]:
-    """Draw the widgets of the input; return where it comes from, and the decoded uploads it uses."""
-    kind = pick(
-        "input",
-        c.say("input.label"),
-        KINDS,
-        "random",
-        lang=c.lang,
-        names=lambda k: c.say(f"input.{k}"),
-        label_visibility="collapsed",
-    )
-    constant = c.spec if c.disturb == "constant" else None
-    common = {"disturb": c.disturb, "cell": c.cell, "spec": constant}
+def choose_kind(c: Choices) -> str:
+    """Draw the choice between a random tensor, a photograph and the visitor's own images."""
+    return _named(c, "input", "input.label", KINDS, "input")
+
+
+def choose_input(c: Choices, kind: str) -> tuple[Source, list[Tensor]]:
+    """Draw the widgets of this kind of input; return where it comes from, and the decoded uploads it uses."""
+    if kind != "random" and not _fits_maps(c):
+        kind = "random"
     if kind == "random":
-        return Source("random", c.shape, _sample(c), **common), []
+        return replace(random_source(c), sample=_sample(c)), []
     uploads = _uploads(c) if kind == "upload" else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         photo = ""
         if not uploads:
             photo = _named(c, "photo", "input.photograph", PHOTOGRAPHS, "input")
         bank = _named(c, "bank", "bank.label", BANKS, "bank")
-    source = Source(
-        "upload" if uploads else "photo",
-        c.shape,
-        Sample(seed=c.seed),
+    source = replace(
+        random_source(c),
+        kind="upload" if uploads else "photo",
         photo=photo,
         bank=bank,
         device=c.device,
         uploads=tuple(uploads),
-        **common,
     )
     return source, list(uploads.values())
+
+
+def _fits_maps(c: Choices) -> bool:
+    """Whether the filters can make maps of this shape; says so where they cannot."""
+    _, channels, height, width = maps_of(c.shape)
+    fits = CHANNELS[0] <= channels <= CHANNELS[1] and max(height, width) <= LARGEST_SIDE
+    if not fits:
+        numbers = {"low": CHANNELS[0], "high": CHANNELS[1], "side": LARGEST_SIDE, "shape": spoken(c.shape)}
+        st.error(c.say("input.maps_limit", **numbers), icon=":material/error:")
+    return fits
 
 
 def _sample(c: Choices) -> Sample:
     """The sliders of the random tensor."""
     start = Sample()
-    with st.expander(c.say("input.random"), icon=":material/casino:"):
+    with st.expander(c.say("input.sliders"), icon=":material/casino:"):
         columns = st.columns(5, gap="small")
         ranges = {
             "mean": (-10.0, 10.0),
@@ -99,7 +108,7 @@ def _named(c: Choices, key: str, label: str, options: tuple[str, ...], words: st
 
 
 def _uploads(c: Choices) -> Uploads:
-    """The uploader, which forgets a file as soon as it is decoded; what could not be read is said, and the rest stays."""
+    """The uploader, which forgets a file as soon as it is decoded; what could not be read is said, the rest stays."""
     kept: Uploads = st.session_state.setdefault("uploads", {})
     turn = st.session_state.setdefault("uploads/turn", 0)
     files = st.file_uploader(
@@ -141,7 +150,8 @@ def _decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: igno
     for file in files[:MOST]:
         data = file.getvalue()
         try:
-            picture = load_image(data, side=SIDE)
+            with compute_slot():
+                picture = load_image(data, side=SIDE)
         except ImageError as problem:
             reason = reasons[problem.code].format(**problem.details)
             problems.append(c.say("input.upload_failed", name=_short(file.name), reason=reason))

@@ -20,11 +20,15 @@ def browser_language() -> str:
 
 def language() -> str:
     """The language of this run, known before any widget is drawn."""
-    now = remembered(KEY, lambda text: text if text in LANGUAGES else None, browser_language())
-    picked = [st.session_state.get(f"{KEY}/{lang}") for lang in LANGUAGES]
-    fresh = next((lang for lang in picked if lang in LANGUAGES and lang != now), now)
+    now = remembered(KEY, _known, browser_language())
+    picked: list[str | None] = [st.session_state.get(f"{KEY}/{lang}") for lang in LANGUAGES]
+    fresh = next((lang for lang in picked if lang and lang in LANGUAGES and lang != now), now)
     st.session_state[f"chosen/{KEY}"] = fresh
     return fresh
+
+
+def _known(text: str) -> str | None:
+    return text if text in LANGUAGES else None
 
 
 def speaker(lang: str) -> Callable[..., str]:

@@ -32,7 +32,8 @@ def agreement(c: Choices, done: records.Forward) -> None:
     """Whether torch's layer and the reference agree, with the largest difference; in red where they do not."""
     if done.refusal:
         st.warning(
-            c.say("agree.refused", layer=done.layer, refusal=done.refusal.rstrip(".")), icon=":material/warning:"
+            c.say("agree.refused", layer=done.layer, refusal=done.refusal.rstrip(".")),
+            icon=":material/warning:",
         )
         return
     if done.disagreements or done.difference64 > TOLERANCE["float64"] or done.difference > _allowed(done):
@@ -52,6 +53,8 @@ def agreement(c: Choices, done: records.Forward) -> None:
         difference=scientific(done.difference),
         difference64=scientific(done.difference64),
     )
+    if not c.method.own_layer:
+        words += " " + c.say("agree.stand_in", name=c.name)
     st.markdown(f":green[:material/check_circle:] {words}")
 
 

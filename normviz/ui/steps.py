@@ -13,17 +13,19 @@ _STRUT = r"\vphantom{\dfrac{x_i}{\sqrt{\sigma^2}}}"
 
 def show_steps(c: Choices, symbols: Lines, numbers: Lines) -> None:
     """Range, moments, standardize, scale and shift."""
+    fraction, _, value = numbers.result.rpartition("=")
     cards = (
-        ("gather", symbols.gather, numbers.gather),
-        ("mean", symbols.mean, numbers.mean),
-        ("spread", symbols.spread, numbers.spread),
-        ("result", symbols.result, numbers.result),
+        ("gather", symbols.gather, (numbers.size,)),
+        ("mean", symbols.mean, (numbers.mean,)),
+        ("spread", symbols.spread, (numbers.spread,)),
+        ("result", symbols.result, (fraction, rf"\phantom{{y_i}}={value}", numbers.scaled)),
     )
-    for place, (column, (key, symbol, number)) in enumerate(zip(st.columns(4, gap="small"), cards, strict=True), 1):
+    columns = st.columns([6, 4, 5, 5], gap="small")
+    for place, (column, (key, symbol, found)) in enumerate(zip(columns, cards, strict=True), 1):
         with column.container(border=True, height="stretch", key=f"nv-step-{key}"):
             st.markdown(f":gray[{place}]&ensp;**{c.say(f'forward_page.step_{key}')}**")
             if not symbol:
                 st.markdown(c.say("forward_page.no_mean"))
                 continue
-            lines = rf"&{_STRUT}{symbol} \\[8pt] &{number}" if number else rf"&{_STRUT}{symbol}"
+            lines = r" \\[8pt] ".join(f"&{line}" for line in (_STRUT + symbol, *found) if line)
             st.latex(rf"\begin{{aligned}}{lines}\end{{aligned}}", width="content")

@@ -25,16 +25,17 @@ def mesh_of(figure: go.Figure, name: str | None = None) -> go.Mesh3d:
 
 
 def centres(mesh: go.Mesh3d) -> tuple[np.ndarray, np.ndarray]:
-    """The centre of every quad (two triangles in a row), and the axis it is perpendicular to (0 x, 1 y, 2 z)."""
+    """The centre of every quad (two triangles in a row), and the axis it lies across (0 x, 1 y, 2 z)."""
     points = np.stack([mesh.x, mesh.y, mesh.z], axis=1)
     corners = points[np.stack([mesh.i, mesh.j, mesh.k], axis=1)].reshape(-1, 6, 3)
     low, high = corners.min(1), corners.max(1)
     assert (np.sort(high - low, axis=1) == [0, 1, 1]).all(), "every face is a unit square across one axis"
+    assert np.allclose(corners.mean(1), (low + high) / 2), "its two triangles are its two halves"
     return (low + high) / 2, np.argmin(high - low, axis=1)
 
 
 def lit_in_figure2(figure: go.Figure, shape: tuple[int, ...]) -> dict[tuple[int, int, int, int], int]:
-    """Cell on the surface -> its group in the mesh (0 cold, 1 set, 2 cell), read off the drawn positions alone."""
+    """Cell on the surface -> its group in the mesh (0 cold, 1 set, 2 cell), read off the positions drawn."""
     n, c, h, w = shape
     mesh = mesh_of(figure)
     middle, across = centres(mesh)
@@ -164,7 +165,7 @@ def test_nan_and_infinity_are_drawn_apart() -> None:
     x[0, 0, 0, 0] = np.inf
     figure = nv.cube(x, "batch_norm", values="before")
     assert len(mesh_of(figure, "NaN").i) == 2 * 2  # a front cell in the top row: two faces
-    # The whole set of the NaN is poisoned, and that of the infinity: two of three channels, seen from all sides.
+    # The whole set of the NaN is poisoned, and that of the infinity: two of three channels.
     poisoned = mesh_of(nv.cube(x, "batch_norm", values="after"), "NaN")
     x_of_centres = centres(poisoned)[0][:, 0]
     assert set(np.floor(np.minimum(x_of_centres, 2)).tolist()) == {0.0, 1.0}
@@ -180,14 +181,14 @@ def test_a_mixture_is_shaded_by_how_many_sets_hold_a_cell() -> None:
     mixed = nv.Method("mixed", "batch", entry.paper, rule=lambda: spec, layer=entry.layer)
     shape, cell = SHAPES["NCHW"], (0, 2, 1, 0)
     figure = nv.cube(shape, mixed, cell=cell)
-    expected = sum(s.mask(shape, cell).astype(int) for s in spec.sets)
+    expected = np.sum([s.mask(shape, cell) for s in spec.sets], axis=0)
     for i, group in lit_in_figure2(figure, shape).items():
         assert group == (4 if i == cell else expected[i])
     assert "3 sets" in figure.layout.title.text
 
 
 def test_outline_goes_round_the_set() -> None:
-    """Batch Norm's slab in figure 2: around a strip on the front, back, top and bottom, one unit line a cell."""
+    """Batch Norm's slab in figure 2 is a strip on four sides, with one unit line a cell."""
     n, c, h, w = SHAPES["NCHW"]
     figure = nv.cube((n, c, h, w), "batch_norm", cell=(0, 2, 1, 0))
     (outline,) = [t for t in figure.data if t.name == "set"]
@@ -200,26 +201,26 @@ def test_outline_goes_round_the_set() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (dict(x_or_shape=(8, 12, 4, 4), method="group_norm", num_groups=5), "does not divide"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_nrom"), "batch_norm"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", groups=3), "no knob 'groups'"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", cell=(0, 12, 0, 0)), "not in a tensor"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", cell=(0, 0)), "4 indices"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", layout="fig2"), "figure2, unfolded"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", layout="sheet"), "figure2, unfolded"),
-        (dict(x_or_shape=(8, 12), method="batch_norm", layout="fig2"), "sheet"),
-        (dict(x_or_shape=(8, 12, 4, 4, 4), method="batch_norm"), "5 axes"),
-        (dict(x_or_shape=(), method="batch_norm"), "0 axes"),
-        (dict(x_or_shape=(8, 0, 4, 4), method="batch_norm"), "1 or more"),
-        (dict(x_or_shape=(8, 2.5, 4, 4), method="batch_norm"), "whole length"),
-        (dict(x_or_shape=(8, float("nan"), 4, 4), method="batch_norm"), "whole length"),
-        (dict(x_or_shape=(32, 64, 32, 32), method="batch_norm"), "2,000,000"),
-        (dict(x_or_shape=(129, 2, 2, 2), method="batch_norm", layout="unfolded"), "128"),
-        (dict(x_or_shape=(8, 12, 4, 4), method="batch_norm", values="after"), "only the shape"),
-        (dict(x_or_shape=np.zeros((2, 3)), method="batch_norm", values="during"), "'during'"),
-        (dict(x_or_shape=(2, 3), method="batch_norm", values=np.zeros((3, 2))), "(3, 2)"),
-        (dict(x_or_shape=np.zeros((2, 3), complex), method="batch_norm"), "complex"),
-        (dict(x_or_shape=(2, 3), method="batch_norm", values=np.full((2, 3), "a")), "values holds"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "group_norm", "num_groups": 5}, "does not divide"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_nrom"}, "batch_norm"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "groups": 3}, "no knob 'groups'"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "cell": (0, 12, 0, 0)}, "not in a tensor"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "cell": (0, 0)}, "4 indices"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "layout": "fig2"}, "figure2, unfolded"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "layout": "sheet"}, "figure2, unfolded"),
+        ({"x_or_shape": (8, 12), "method": "batch_norm", "layout": "fig2"}, "sheet"),
+        ({"x_or_shape": (8, 12, 4, 4, 4), "method": "batch_norm"}, "5 axes"),
+        ({"x_or_shape": (), "method": "batch_norm"}, "0 axes"),
+        ({"x_or_shape": (8, 0, 4, 4), "method": "batch_norm"}, "1 or more"),
+        ({"x_or_shape": (8, 2.5, 4, 4), "method": "batch_norm"}, "whole length"),
+        ({"x_or_shape": (8, float("nan"), 4, 4), "method": "batch_norm"}, "whole length"),
+        ({"x_or_shape": (32, 64, 32, 32), "method": "batch_norm"}, "2,000,000"),
+        ({"x_or_shape": (129, 2, 2, 2), "method": "batch_norm", "layout": "unfolded"}, "128"),
+        ({"x_or_shape": (8, 12, 4, 4), "method": "batch_norm", "values": "after"}, "only the shape"),
+        ({"x_or_shape": np.zeros((2, 3)), "method": "batch_norm", "values": "during"}, "'during'"),
+        ({"x_or_shape": (2, 3), "method": "batch_norm", "values": np.zeros((3, 2))}, "(3, 2)"),
+        ({"x_or_shape": np.zeros((2, 3), complex), "method": "batch_norm"}, "complex"),
+        ({"x_or_shape": (2, 3), "method": "batch_norm", "values": np.full((2, 3), "a")}, "values holds"),
     ],
 )
 def test_wrong_input_is_refused_in_words(arguments: dict[str, Any], said: str) -> None:

@@ -324,6 +324,12 @@ def test_shrinking_agrees_with_one_pass_over_all_pixels(file_format: str, size: 
     np.testing.assert_allclose(result, expected, atol=0.02)
 
 
+def test_shrinking_does_not_stretch_the_last_ragged_block() -> None:
+    ramp = np.broadcast_to((np.arange(1049) + 0.5) / 1049 * 65535, (1041, 1049)).round().astype(int)
+    result = load_image(png(ramp, 16, 0), side=64)
+    np.testing.assert_allclose(result[:, 4:-4, 0], np.tile((np.arange(4, 60) + 0.5) / 64, (64, 1)), atol=1e-3)
+
+
 def test_transparent_colour_does_not_bleed_when_shrunk() -> None:
     glass = np.zeros((1200, 1200, 4), np.uint8)
     glass[:, ::2] = [0, 255, 0, 255]  # opaque green between transparent black

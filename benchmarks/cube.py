@@ -1,0 +1,248 @@
+"""How fast the cube answers: in the real page in Chromium, and as a notebook figure beside matplotlib's voxels.
+
+`make bench` runs it; README.md beside this file says what each line measures. It starts and stops its own server.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import time
+from collections.abc import Callable, Sequence
+from math import prod
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+import normviz as nv
+from tests.browser import chromium
+from tests.browser.ready import wait_ready
+from tests.browser.server import Server, serve
+
+PROBE = (Path(__file__).parent / "probe.js").read_text(encoding="utf-8")
+SHAPES = {"8k": (8, 16, 8, 8), "131k": (16, 32, 16, 16), "2M": (32, 64, 32, 32)}
+MOVES, RERUNS, CHANGES = 150, 30, 15
+HOVER_AIM, DRAG_AIM, CHANGE_AIM, RERUN_AIM = 16.0, 17.0, 150.0, 25.0
+
+Row = tuple[str, str, str, str, str]
+
+
+def main() -> None:
+    """Measure everything once and print one table."""
+    rows: list[Row] = []
+    with serve() as server, sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        load = " ".join(f"{x:.1f}" for x in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+        print(f"Chromium {browser.version}, {platform.platform()}, {os.cpu_count()} cores, load {load}")
+        for name, shape in SHAPES.items():
+            for colour in ("set", "before"):
+                rows += in_page(browser, server, name, shape, colour)
+        for name in ("8k", "2M"):
+            rows += reruns(browser, server, name, SHAPES[name])
+        browser.close()
+    rows += mesh_against_voxels()
+    print_table(rows)
+
+
+def in_page(browser: Browser, server: Server, name: str, shape: Sequence[int], colour: str) -> list[Row]:
+    """Hover, drag and, where only the set is coloured, a changed widget; one page of its own."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    cube = open_cube(page, server, shape, colour)
+    cube.evaluate(PROBE)
+    where = f"{name}, {'one set' if colour == 'set' else 'values'}"
+    hover(page, cube)
+    lit, work = samples(page, "lit"), samples(page, "work")
+    drag(page, cube)
+    frames = samples(page, "frames")
+    rows = [
+        row("hover -> lit", where, lit, p95=HOVER_AIM),
+        row("  of it after the page hears of the move", where, work),
+        row("drag, between frames", where, frames, p95=DRAG_AIM),
+    ]
+    if colour == "set":
+        change_groups(page)
+        rows.append(row("widget -> picture", where, samples(page, "drawn"), p50=CHANGE_AIM))
+    rows.append(row("  drawing alone (JavaScript), all frames", where, samples(page, "draw")))
+    page.close()
+    return rows
+
+
+def open_cube(page: Page, server: Server, shape: Sequence[int], colour: str = "set") -> Locator:
+    """The cube page with Group Norm, at rest; the root element of its cube."""
+    page.goto(f"{server.url}/?shape={'x'.join(map(str, shape))}&method=group_norm&colour={colour}&lang=en")
+    wait_ready(page, cube=True, timeout=90_000)
+    return page.locator(".nv-cube[data-ready]")
+
+
+def inside(cube: Locator) -> Callable[[], tuple[float, float]]:
+    """Points in the middle of the canvas, where the cube is, the same ones in every run."""
+    box = cube.locator("canvas").first.bounding_box()
+    assert box is not None
+    rng = random.Random(0)
+
+    def point() -> tuple[float, float]:
+        return (
+            box["x"] + box["width"] * rng.uniform(0.35, 0.65),
+            box["y"] + box["height"] * rng.uniform(0.3, 0.7),
+        )
+
+    return point
+
+
+def hover(page: Page, cube: Locator) -> None:
+    """Real mouse moves, one at a time, at random phases of the display's frame."""
+    point, rng = inside(cube), random.Random(1)
+    for _ in range(MOVES):
+        page.mouse.move(*point())
+        page.wait_for_timeout(20 + 17 * rng.random())
+
+
+def drag(page: Page, cube: Locator) -> None:
+    """Turn the cube to and fro with the button held, faster than the display draws."""
+    x, y = inside(cube)()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y)
+    page.evaluate("normvizProbe.dragging = true")
+    for step in range(2 * MOVES):
+        back = abs((step % 80) - 40)
+        page.mouse.move(x + 20 + 3 * back, y + back)
+    page.evaluate("normvizProbe.dragging = false")
+    page.mouse.up()
+    wait_ready(page, cube=True)
+
+
+def change_groups(page: Page) -> None:
+    """Choose another number of groups, each time one that draws another set."""
+    buttons = page.locator(".st-key-nv-knob-num_groups button")
+    count = buttons.count()
+    # The picker starts at G = 4, the third divisor of these channel counts.
+    place = 2
+    for _ in range(CHANGES):
+        place = (place + 1) % count
+        buttons.nth(place).click()
+        wait_ready(page, cube=True)
+
+
+def reruns(browser: Browser, server: Server, name: str, shape: Sequence[int]) -> list[Row]:
+    """The server's CPU time while cells are pinned, and while a view is switched to and fro."""
+    pid = server_pid()
+    if pid is None:
+        return [("server CPU of a rerun", name, "-", "-", "needs Linux's /proc")]
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    cube = open_cube(page, server, shape)
+    colours = page.locator(".st-key-nv-views button")
+
+    point = inside(cube)
+
+    def pin(step: int) -> None:
+        page.mouse.click(*point())
+
+    def switch(step: int) -> None:
+        colours.nth(1 - step % 2).click()
+
+    rows: list[Row] = []
+    for what, act in (("pin a cell", pin), ("switch a view", switch)):
+        for step in range(4):
+            act(step)
+            wait_ready(page, cube=True)
+        began, start = cpu_ms(pid), time.monotonic()
+        for step in range(RERUNS):
+            act(step)
+            wait_ready(page, cube=True)
+        used, wall = cpu_ms(pid) - began, time.monotonic() - start
+        page.mouse.move(5, 5)
+        began = cpu_ms(pid)
+        page.wait_for_timeout(1000 * wall)
+        idle = cpu_ms(pid) - began
+        mean = (used - idle) / RERUNS
+        note = f"aim <= {RERUN_AIM:.0f}: {'met' if mean <= RERUN_AIM else 'MISSED'}"
+        rows.append((f"server CPU of a rerun, {what}", name, f"mean {mean:.1f}", f"{RERUNS} reruns", note))
+    page.close()
+    return rows
+
+
+def server_pid() -> int | None:
+    """The process that `serve` has started: the child of this one that runs streamlit."""
+    for task in Path("/proc/self/task").glob("*/children"):
+        for child in task.read_text().split():
+            if b"streamlit" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return int(child)
+    return None
+
+
+def cpu_ms(pid: int) -> float:
+    """User and system time of a process with all its threads, in ms (Linux counts it in steps of 10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000.0 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def mesh_against_voxels() -> list[Row]:
+    """The notebook cube's Mesh3d beside `ax.voxels`, in one process; voxels at the smallest size alone."""
+    nv.cube((2, 4, 2, 2), "group_norm")  # plotly is imported and warm
+    times = {}
+    rows: list[Row] = []
+    # nv.cube stops a little below 2^21 cells.
+    for name, shape in {"8k": SHAPES["8k"], "131k": SHAPES["131k"], "2.0M": (32, 60, 32, 32)}.items():
+        times[name] = [timed(lambda shape=shape: nv.cube(shape, "group_norm", num_groups=4)) for _ in range(7)]
+        rows.append(row("nv.cube, Mesh3d built", name, times[name]))
+    built, drawn = voxels(SHAPES["8k"])
+    ratio = built / float(np.median(times["8k"]))
+    rows.append(("ax.voxels built (matplotlib)", "8k", f"{built:.0f}", "-", f"{ratio:.0f} x nv.cube"))
+    rows.append(("  and drawn once by Agg", "8k", f"{drawn:.0f}", "-", "nv.cube's drawing is the browser's"))
+    return rows
+
+
+def voxels(shape: tuple[int, int, int, int]) -> tuple[float, float]:
+    """ms to build and to draw the same picture, C x (H W) x N, with matplotlib."""
+    matplotlib.use("Agg")
+    n, c, h, w = shape
+    spec = nv.METHODS["group_norm"].spec(num_groups=4)
+    mask = spec.sets[0].mask(shape, (0, c // 2, 0, 0)).reshape(n, c, h * w).transpose(1, 2, 0)
+    colours = np.where(mask, "#0072B2", "#E3E8EE")
+    figure = Figure()
+    axes = figure.add_subplot(projection="3d")
+    built = timed(lambda: axes.voxels(np.ones(mask.shape, bool), facecolors=colours))
+    assert prod(mask.shape) == prod(shape)
+    return built, timed(figure.canvas.draw)
+
+
+def timed(run: Callable[[], object]) -> float:
+    """Wall time in ms."""
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+def samples(page: Page, name: str) -> list[float]:
+    """What the probe has collected under this name."""
+    found: list[float] = page.evaluate(f"normvizProbe.{name}")
+    return found
+
+
+def row(what: str, where: str, ms: Sequence[float], *, p50: float | None = None, p95: float | None = None) -> Row:
+    """A line of the table: median, 95th percentile, and whether the aim is met."""
+    if len(ms) < 5:
+        raise RuntimeError(f"{what}, {where}: {len(ms)} measurements; the page did not answer as expected")
+    middle, high = (float(np.percentile(ms, q)) for q in (50, 95))
+    note = f"n = {len(ms)}"
+    for label, value, aim in (("p50", middle, p50), ("p95", high, p95)):
+        if aim is not None:
+            note += f", aim {label} <= {aim:.0f}: {'met' if value <= aim else 'MISSED'}"
+    return (what, where, f"{middle:.1f}", f"{high:.1f}", note)
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """All rows, in aligned columns."""
+    table = [("milliseconds", "size", "p50", "p95", ""), *rows]
+    widths = [max(len(line[k]) for line in table) for k in range(5)]
+    for line in table:
+        print(f"{line[0]:<{widths[0]}}  {line[1]:<{widths[1]}}  {line[2]:>{widths[2]}}  {line[3]:>{widths[3]}}  {line[4]}")
+
+
+if __name__ == "__main__":
+    main()
