@@ -60,7 +60,7 @@ with right.container(key="nv-rail"):
     st.latex(latex(c.spec, layout=layout), width="content")
     pinned = st.container()
     check = st.container(key="nv-check", gap="xsmall")
-    numbers = st.expander(c.say("cube_page.numbers"), icon=":material/calculate:")
+    numbers = st.container()
     with st.expander(c.say("cube_page.code"), icon=":material/code:"):
         st.code(snippet(c.method, c.shape, sample=c.sample, **c.knobs), language="python")
     paper = c.method.paper
@@ -79,4 +79,5 @@ with check:
 if x.size <= COMPARED:
     lines = cached.worked(source, c.spec, 1.0, 0.0, x, buffers)
     pinned.latex(lines.gather, width="content")
-    numbers.latex(lines.aligned(), width="content")
+    with numbers.expander(c.say("cube_page.numbers"), icon=":material/calculate:"):
+        st.latex(lines.aligned(), width="content")

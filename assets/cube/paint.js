@@ -126,7 +126,8 @@ function paintXray(g, view, B, dpr) {
       faces.push(face);
     }
   drawHull(g, view, B, false);
-  if (!drawCell(g, faces, view, dpr)) for (const block of view.scene.blocks) drawGhost(g, view, B, { ...placed(view.scene, view.scene.whole, block) });
+  if (!drawCell(g, faces, view, dpr))
+    for (const block of view.scene.blocks) drawGhost(g, view, B, placed(view.scene, view.scene.whole, block));
   return faces;
 }
 

@@ -23,7 +23,8 @@ export const plainSentence = (template, places) => sentence(template, places).jo
 
 function iconOf(kind) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [k, v] of Object.entries({ viewBox: "0 0 24 24", width: 18, height: 18, fill: "currentColor", "aria-hidden": "true" })) svg.setAttribute(k, v);
+  const look = { viewBox: "0 0 24 24", width: 18, height: 18, fill: "currentColor", "aria-hidden": "true" };
+  for (const [k, v] of Object.entries(look)) svg.setAttribute(k, v);
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", ICONS[kind]);
   svg.append(path);
@@ -45,7 +46,7 @@ export function makeFrame() {
   stage.tabIndex = 0;
   stage.setAttribute("role", "application");
   const keys = make("p", "nv-hidden");
-  keys.id = `nv-keys-${Math.random().toString(36).slice(2)}`;
+  keys.id = "nv-keys"; // unique within the shadow root
   stage.setAttribute("aria-describedby", keys.id);
   const legend = make("div", "nv-legend");
   const note = make("p", "nv-note");
@@ -122,7 +123,8 @@ export function fillMore(frame, model, axes, act) {
       frame.more.append(node);
     };
     if (model.can.sets) chip("sets", words.spread_sets, words.spread_sets, view.spread === "sets");
-    for (const a of axes) chip(a.letter, plainSentence(words.spread_axis, { axis: a.name }), a.name, view.spread !== "sets" && view.spread.includes(a.letter));
+    const on = (letter) => view.spread !== "sets" && view.spread.includes(letter);
+    for (const a of axes) chip(a.letter, plainSentence(words.spread_axis, { axis: a.name }), a.name, on(a.letter));
     if (focused) frame.more.querySelector(`[data-chip="${focused}"]`)?.focus();
   } else if (more === "peel") {
     for (const a of axes) {

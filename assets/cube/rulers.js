@@ -30,7 +30,9 @@ function rulerItems(g, view, B, small) {
     g.font = fonts[1];
     const second = g.measureText(` = ${title.length}`).width;
     const line = off + extra;
-    items.push({ key, d, edges, at, axes, fonts, line, first, text: [title.name, ` = ${title.length}`], w: first + second + 4, h: size + 6, off: line + (small ? 6 : 9), turn: small && d === 1 });
+    const text = [title.name, ` = ${title.length}`];
+    const label = { w: first + second + 4, h: size + 6, off: line + (small ? 6 : 9), turn: small && d === 1 };
+    items.push({ key, d, edges, at, axes, fonts, line, first, text, ...label });
   };
   const long = (list) => list.filter((e) => e.length > 14);
   silhouette(B, scene.hull, (d) => measured(scene, d)).forEach((edges, d) => {
@@ -91,12 +93,14 @@ function drawLine(g, view, B, placed, small) {
   for (const box of boxes) {
     const list = item.key === "grid" ? runs(item.axes, plan.sizes, box.lo, box.hi) : box.runs[item.d];
     g.globalAlpha = boxes.length > 1 ? 0.3 + 0.5 * box.weight : 1;
-    for (const [a, b] of list.slice(0, MAX_BARS)) stroke(on(item.at(a, false)), on(item.at(b - 1, true)), view.keyColor, small ? Math.min(4, width) : width);
+    for (const [a, b] of list.slice(0, MAX_BARS))
+      stroke(on(item.at(a, false)), on(item.at(b - 1, true)), view.keyColor, small ? Math.min(4, width) : width);
   }
   g.globalAlpha = 1;
   const index = item.key === "grid" ? flatten(plan.grid, plan.sizes, cell) : displayIndex(plan, cell)[item.d];
   let [a, b] = [on(item.at(index, false)), on(item.at(index, true))];
   if (item.key === "grid") [a, b] = [0.4, 0.6].map((t) => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t]);
+  if (item.axes.includes(view.reads)) stroke(a, b, theme.setKey, small ? 5 : 7, small ? 7 : 10); // the entry it reads
   const grow = Math.max(0, (3 - Math.hypot(b[0] - a[0], b[1] - a[1])) / 2);
   stroke(a, b, theme.cellEdge, small ? 7 : 10, grow + 1);
   stroke(a, b, theme.cell, small ? 5 : 7, grow);
@@ -113,8 +117,8 @@ function drawCaptions(g, view, B, small) {
   const room = plan.wall.gap[1] * Math.abs(B.Y[1]) - Math.abs(B.Y[0]) * scene.len[0] - Math.abs(B.Y[2]) * scene.len[2];
   if ((scene.len[0] + scene.len[2]) * B.s < 60 || room * B.s < size) return;
   for (const block of scene.blocks) {
-    const corners = [];
-    for (const x of [-0.5, 0.5]) for (const z of [-0.5, 0.5]) corners.push(B.project([block.off[0] + x * scene.len[0], block.off[1] - 0.5 * scene.len[1], block.off[2] + z * scene.len[2]]));
+    const foot = (x, z) => B.project([x, -0.5, z].map((part, d) => block.off[d] + part * scene.len[d]));
+    const corners = [foot(-0.5, -0.5), foot(-0.5, 0.5), foot(0.5, -0.5), foot(0.5, 0.5)];
     const low = corners.reduce((p, q) => (q[1] > p[1] ? q : p));
     const last = block.row === plan.wall.rows - 1;
     if (last && block.col === 0) continue; // the rulers are there

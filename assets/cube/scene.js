@@ -133,7 +133,7 @@ function slice(p, d, { cuts, gap }) {
 function liftWay(plan, scene, box) {
   if (box.runs.some((list) => list.length !== 1)) return null;
   const isWhole = (d) => plan.d[d].length && box.runs[d][0][0] === 0 && box.runs[d][0][1] === plan.n[d];
-  const wishes = plan.wall.rows > 1 ? [2, 0, 1] : [1, 2, 0];
+  const wishes = plan.wall.count > 1 ? [0, 1, 2] : [1, 2, 0]; // a wall is free in front only
   const d = wishes.find(isWhole) ?? 2;
   return { d, by: scene.len[d] * (d === 1 ? 0.72 : 1.02) + (isWhole(d) ? 0 : 0.2) };
 }

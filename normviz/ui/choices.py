@@ -137,11 +137,14 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
 
     What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
     """
-    clicked = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True))).cell
-    before = st.session_state.get("cube/clicked")
-    if clicked != before:
-        st.session_state["cube/clicked"] = clicked
-        pin(clicked, shape)
+    seen = "cube/clicked"
+    if CUBE not in st.session_state:
+        st.session_state[seen] = None  # no cube in the last run: it has nothing to say
+    else:
+        clicked = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True))).cell
+        if clicked != st.session_state.get(seen):
+            st.session_state[seen] = clicked
+            pin(clicked, shape)
     nothing: tuple[int, ...] = ()
     cell = remembered("cell", _numbers, nothing)
     fits = len(cell) == len(shape) and all(0 <= i < n for i, n in zip(cell, shape, strict=True))
@@ -149,9 +152,11 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Keep a pinned cell, or the one to start from, in the session and the link."""
+    """Keep a pinned cell in the session and the link; the one to start from is not kept: it follows the shape."""
     start = default_cell(shape)
-    return remember("cell", cell or start, start, written=written(cell or start))
+    nothing: tuple[int, ...] = ()
+    kept = nothing if cell is None or cell == start else cell
+    return remember("cell", kept, nothing, written=written(kept)) or start
 
 
 def _knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
@@ -170,9 +175,7 @@ def _knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
             values[knob.name] = _knob(method, knob, lengths, lang, label_visibility="collapsed")
     hidden = [k for k in method.knobs if not k.shown]
     if hidden:
-        with st.popover(
-            "", icon=":material/settings_input_component:", help=speaker(lang)("frame.knobs"), key="nv-knobs"
-        ):
+        with st.popover(speaker(lang)("frame.knobs"), key="nv-knobs"):
             for knob in hidden:
                 values[knob.name] = _knob(method, knob, lengths, lang)
     return values
@@ -221,8 +224,10 @@ def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float |
     if text.strip():
         try:
             value = parse(text)
-        except ValueError as problem:
-            st.error(str(problem), icon=":material/error:")
+        except ValueError:
+            numbers = {"low": f"{knob.low:g}", "high": f"{knob.high:g}", "default": knob.default or 1e-5}
+            words = speaker(lang)("frame.not_a_number", knob=knob.name, text=text[:40], **numbers)
+            st.error(words, icon=":material/error:")
     elif knob.default is None:
         value = None
     return remember(
@@ -261,12 +266,13 @@ def _shape_picker(shape: tuple[int, ...], refused: tuple[int, ...] | None, lang:
     names = {a: f"{say(f'layout.{a}')} ({', '.join(a)})" for a in reversed(ACTIVATIONS)}
     layout = layout_of(shape)
     with st.popover(spoken(shape), icon=":material/deployed_code:", key="nv-shape"):
-        st.session_state.setdefault(f"layout/{lang}", layout)
-        st.selectbox(say("frame.layout"), tuple(names), format_func=names.__getitem__, key=f"layout/{lang}")
+        order = tuple(names)
+        place = order.index(layout)
+        st.selectbox(say("frame.layout"), order, place, format_func=names.__getitem__, key=f"layout/{lang}")
         for axis, length in zip(layout, refused or shape, strict=True):
-            widget = _axis(layout, axis, lang)
-            st.session_state.setdefault(widget, length)
-            st.number_input(f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, key=widget)
+            st.number_input(
+                f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, length, key=_axis(layout, axis, lang)
+            )
         st.caption(say("frame.shape_help", budget=f"{BUDGET:,}", longest=f"{LONGEST:,}"))
     remember("shape", shape, DEFAULT_SHAPES["NCHW"], written=written(shape))
 

@@ -63,11 +63,16 @@ def pick(
     by_text = {str(option): option for option in options}
     now = remembered(key, by_text.get, default, under=under)
     widget = _widget(under or key, lang)
-    if st.session_state.get(widget) not in options:
-        st.session_state[widget] = now if now in options else default
-    draw: Any = st.selectbox if select else st.segmented_control
+    now = st.session_state.get(widget, now)
+    # The value of now goes along in every run: a popover that is opened later still has to show it. Only where the
+    # options have changed under a widget is its value set from here.
+    if now in options:
+        look |= {"index": options.index(now)} if select else {"default": now}
+    else:
+        st.session_state[widget] = default
     if not select:
         look.setdefault("required", True)
+    draw: Any = st.selectbox if select else st.segmented_control
     show = names if callable(names) else names.__getitem__
     value = draw(label, list(options), format_func=show, key=widget, **look)
     return remember(key, value, default, under=under)
@@ -94,10 +99,10 @@ def number(
 
     now = remembered(key, parse, default, under=under)
     widget = _widget(under or key, lang)
-    if widget not in st.session_state:
-        st.session_state[widget] = min(max(now, low), high)
+    held = st.session_state.get(widget)
+    now = now if held is None else held
     draw: Any = st.slider if slider else st.number_input
-    value = draw(label, low, high, key=widget, **look)
+    value = draw(label, low, high, min(max(now, low), high), key=widget, **look)
     return remember(key, now if value is None else value, default, under=under)
 
 

@@ -179,8 +179,14 @@ def test_playing_visits_every_set_once_and_comes_back(bare: Page, kinds: tuple[s
 def test_neighbouring_sets_have_different_colours(bare: Page) -> None:
     counts = [[1, 12, 1, 1], [8, 3, 1, 1], [1, 5, 1, 1], [4, 4, 2, 3], [64, 1, 1, 1], [1, 2, 1, 1]]
     body = """return ["light", "dark"].map((t) => arg.map((counts) => {
-      const out = []; const colour = (o) => out.push(m.partitionRgb(m.THEMES[t], o, counts));
-      const walk = (o) => o.length === counts.length ? colour(o) : Array.from({length: counts[o.length]}, (_, i) => walk([...o, i])); walk([]); return out; }))"""
+      const out = [];
+      const walk = (o) => {
+        if (o.length === counts.length) out.push(m.partitionRgb(m.THEMES[t], o, counts));
+        else for (let i = 0; i < counts[o.length]; i++) walk([...o, i]);
+      };
+      walk([]);
+      return out;
+    }))"""
     for theme in run(bare, body, counts):
         for shape, colours in zip(counts, theme, strict=True):
             grid = np.array(colours).reshape(*shape, 3)

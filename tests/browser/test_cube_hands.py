@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from normviz.ui.cube import WeightedSet
+from normviz.ui.cube import WeightedSet, script
 from tests.browser.bare_cube import (
     BATCH,
     FIGURE2,
@@ -193,3 +193,15 @@ def test_playing_steps_and_stops_and_less_motion_means_single_steps(bare: Page) 
     play()
     bare.clock.run_for(3000)
     assert (state(bare)["playing"], state(bare)["cell"]) == ("0", "0,0,0,1")
+
+
+def test_the_joined_script_is_what_the_modules_are(bare: Page) -> None:
+    body = """async ([text, data]) => {
+      const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+      const module = await import(url);
+      module.default({ data, parentElement: document.getElementById("place"), setStateValue: () => {} });
+      return Object.keys(module);
+    }"""
+    assert bare.evaluate(body, [script(), spec((shared(GROUP),), cell=(1, 4, 0, 0))]) == ["default"]
+    bare.wait_for_selector('.nv-cube[data-ready="1"]')
+    assert state(bare)["set"] == expected_set(shared(GROUP), (1, 4, 0, 0))
