@@ -35,17 +35,27 @@ class Layer:
 
     def code(self) -> str:
         """Lines of Python that make ``y`` from ``x``, given ``from torch import nn``."""
-        arguments = ", ".join(f"{k}={v!r}" for k, v in self.arguments.items())
+        return "\n".join(line for line in (self.making(), self.calling()) if line)
+
+    def making(self) -> str:
+        """The line that makes the layer; empty for a function, which needs none."""
+        if self.function:
+            return ""
+        return f"layer = nn.{self.name}({self._arguments()}){'.eval()' if self.evaluating else ''}"
+
+    def calling(self) -> str:
+        """The line that makes ``y`` from ``x``."""
         x, after = "x", ""
         if self.move:
-            there, back = self.move, self.move[::-1]
-            x, after = f"x.movedim{there}", f".movedim{back}"
+            x, after = f"x.movedim{self.move}", f".movedim{self.move[::-1]}"
         if self.unsqueeze:
             x, after = f"{x}.unsqueeze(-1)", f".squeeze(-1){after}"
         if self.function:
-            return f"y = nn.functional.{self.name}({x}, {arguments}){after}"
-        mode = ".eval()" if self.evaluating else ""
-        return f"layer = nn.{self.name}({arguments}){mode}\ny = layer({x}){after}"
+            return f"y = nn.functional.{self.name}({x}, {self._arguments()}){after}"
+        return f"y = layer({x}){after}"
+
+    def _arguments(self) -> str:
+        return ", ".join(f"{k}={v!r}" for k, v in self.arguments.items())
 
     def _adapted(self, nn: ModuleType) -> type:
         base: type = getattr(nn, self.name)

@@ -32,13 +32,13 @@ class Arrangement:
 ARRANGEMENTS: Mapping[str, Mapping[str, Arrangement]] = {
     "NCHW": {
         "figure2": Arrangement(x=("C",), y=("H", "W"), z=("N",)),
-        "unfolded": Arrangement(x=("W",), y=("H",), z=("C",), grid=("N",)),
+        "unfolded": Arrangement(x=("C",), y=("H",), z=("W",), grid=("N",)),
     },
     "NLC": {"box": Arrangement(x=("C",), y=("L",), z=("N",))},
     "NC": {"sheet": Arrangement(x=("C",), y=("N",))},
     "OIHW": {
         "figure2": Arrangement(x=("I",), y=("H", "W"), z=("O",)),
-        "unfolded": Arrangement(x=("W",), y=("H",), z=("I",), grid=("O",)),
+        "unfolded": Arrangement(x=("I",), y=("H",), z=("W",), grid=("O",)),
     },
     "OI": {"sheet": Arrangement(x=("I",), y=("O",))},
 }
@@ -92,19 +92,26 @@ def cells(shape: Shape) -> int:
     return math.prod(int(n) for n in shape)
 
 
+def front_cell(axes: Sequence[tuple[str, int]], shown: Arrangement) -> tuple[int, ...]:
+    """A cell on the front of the cube, a little left of and above the middle.
+
+    >>> front_cell((("N", 12), ("C", 24)), Arrangement(x=("C",), y=("N",)))
+    (3, 10)
+    """
+    lengths = dict(axes)
+    cell = dict.fromkeys(lengths, 0)
+    for names, part in ((shown.x, 0.42), (shown.y, 0.3)):
+        index = int(math.prod(lengths[name] for name in names) * part)
+        for name in reversed(names):
+            index, cell[name] = divmod(index, lengths[name])
+    return tuple(cell.values())
+
+
 def default_cell(shape: Shape) -> tuple[int, ...]:
-    """A cell to start from: of the first sample, near the middle of its channels, a third into its positions.
+    """The cell to start from: on the front of the layout's first arrangement.
 
     >>> default_cell((8, 12, 4, 4))
     (0, 5, 1, 0)
     """
-    axes = axes_of(shape)
-    channel = axes.index("C")
-    places = [n for a, n in zip(axes, shape, strict=True) if a not in "NC"]
-    position = int(0.3 * math.prod(places))
-    inner: list[int] = []
-    for n in reversed(places):
-        inner.insert(0, position % n)
-        position //= n
-    inner.insert(channel - 1, int(0.42 * shape[channel]))
-    return (0, *inner)
+    layout = layout_of(shape)
+    return front_cell(tuple(zip(layout, shape, strict=True)), arrangement(layout)[1])

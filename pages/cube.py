@@ -9,7 +9,16 @@ from normviz.ui import cached
 from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
 from normviz.ui.cube_view import COLOURS, show_cube
-from normviz.ui.parts import agreement, caption, disturbance, head, lead_numbers, pass_of, random_source
+from normviz.ui.parts import (
+    agreement,
+    caption,
+    changes,
+    disturbance,
+    head,
+    lead_numbers,
+    pass_of,
+    random_source,
+)
 
 # Above this the pass is run only where its result is shown.
 COMPARED = 2**18
@@ -62,7 +71,16 @@ with right.container(key="nv-rail"):
     check = st.container(key="nv-check", gap="xsmall")
     numbers = st.container()
     with st.expander(c.say("cube_page.code"), icon=":material/code:"):
-        st.code(snippet(c.method, c.shape, sample=c.sample, **c.knobs), language="python")
+        code = snippet(
+            c.method,
+            c.shape,
+            sample=c.sample,
+            dtype=c.dtype,
+            batches=cached.BATCHES,
+            changes=changes(c),
+            **c.knobs,
+        )
+        st.code(code, language="python")
     paper = c.method.paper
     words = {"title": paper.title, "url": paper.url, "authors": paper.authors, "year": paper.year}
     st.caption(c.say("cube_page.paper", **words))

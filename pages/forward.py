@@ -4,6 +4,7 @@ import streamlit as st
 
 from normviz.catalogue import METHODS
 from normviz.figures.ridge import ridge
+from normviz.figures.theme import CONFIG
 from normviz.formula import lines
 from normviz.layouts import layout_of
 from normviz.text.lookup import section
@@ -11,6 +12,7 @@ from normviz.ui import cached
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick
 from normviz.ui.inputs import choose_input, choose_kind
+from normviz.ui.maps_view import show_maps
 from normviz.ui.parts import agreement, caption, credit, disturbance, head, pass_of
 from normviz.ui.set_table import MOST, show_table
 from normviz.ui.steps import show_steps
@@ -66,12 +68,13 @@ except ValueError as problem:
 found = cached.distributions(source, what, spec, SHOWN, done)
 with picture:
     figure = ridge(found, words=section(c.lang, "ridge"), axes=c.axes, overall=by == "overall")
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displayModeBar": False}, key="ridge")
+    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="ridge")
+    show_maps(c, source, images, done)
     with st.container(key="nv-check", gap="xsmall"):
         agreement(c, done)
         disturbance(c, done)
         if done.running:
-            st.markdown(say("forward_page.trained", batches=20, momentum=0.1))
+            st.markdown(say("forward_page.trained", batches=cached.BATCHES, momentum=cached.MOMENTUM))
         caption(c, source, count=len(images))
         credit(c, source)
         notes = [say("forward_page.more_sets", shown=len(found.rows), sets=f"{found.sets:,}")]

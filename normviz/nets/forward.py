@@ -83,7 +83,9 @@ def forward(
         refusal = ""
         try:
             if reads_buffers:
-                past = seen if history is None else torch.tensor(np.asarray(history), dtype=kind, device=device)
+                past = (
+                    seen if history is None else torch.tensor(np.asarray(history), dtype=kind, device=device)
+                )
                 _train(module, past, batches, momentum, seed)
             y = _array(module(seen))
             y64 = _in_float64(method, given, knobs, gamma, beta, module, device)

@@ -21,6 +21,8 @@ from normviz.spec import Spec
 from normviz.ui.serving import compute_slot, load_torch, torch_is_loaded
 
 Shape = tuple[int, ...]
+#: How many resampled mini-batches the running averages have seen, and the weight of each.
+BATCHES, MOMENTUM = 20, 0.1
 #: The largest images that feature maps are made from, in pixels a side.
 LARGEST_SIDE = 512
 Knobs = tuple[tuple[str, Any], ...]
@@ -43,6 +45,10 @@ class Source:
     #: Whose set is made constant, where one is.
     spec: Spec | None = None
 
+    def whole(self) -> Source:
+        """This source without the cell where it changes no value, so that pinning another one computes nothing."""
+        return replace(self, cell=(), spec=None) if self.disturb == "none" else self
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -57,17 +63,25 @@ class Pass:
     dtype: str = "float32"
 
 
+def tensor(source: Source, images: Sequence[records.Tensor] = ()) -> records.Tensor:
+    """The input, float32. ``images`` are the decoded uploads that ``source.uploads`` names."""
+    return _tensor(source.whole(), images)
+
+
 @st.cache_data(max_entries=24, show_spinner=False)
-def tensor(source: Source, _images: Sequence[records.Tensor] = ()) -> records.Tensor:
-    """The input, float32. ``_images`` are the decoded uploads that ``source.uploads`` names."""
+def _tensor(source: Source, _images: Sequence[records.Tensor]) -> records.Tensor:
     x = source.sample.tensor(source.shape) if source.kind == "random" else _feature_maps(source, _images)
     return _disturbed(x, source)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def forward(source: Source, what: Pass, _images: Sequence[records.Tensor] = ()) -> records.Forward:
+def forward(source: Source, what: Pass, images: Sequence[records.Tensor] = ()) -> records.Forward:
     """torch's own pass beside the reference's; see :func:`normviz.nets.forward.forward`."""
-    x = tensor(source, _images)
+    return _forward(source.whole(), what, images)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> records.Forward:
+    x = _tensor(source, _images)
     # What is put in by hand comes after training: the running averages have not seen it.
     history = (
         None if source.disturb == "none" else tensor(replace(source, disturb="none", spec=None), _images)
@@ -86,6 +100,8 @@ def forward(source: Source, what: Pass, _images: Sequence[records.Tensor] = ()) 
             dtype=what.dtype,
             seed=source.sample.seed,
             history=history,
+            batches=BATCHES,
+            momentum=MOMENTUM,
         )
 
 
@@ -139,22 +155,27 @@ def maps_of(shape: Shape) -> tuple[int, int, int, int]:
             return shape[0], shape[1], 1, 1
 
 
-def _feature_maps(source: Source, images: Sequence[records.Tensor]) -> records.Tensor:
-    """Feature maps of square images: (N, C, H, W), their positions as tokens (N, L, C), or their averages (N, C)."""
-    n, channels, height, width = maps_of(source.shape)
+def pictures(source: Source, images: Sequence[records.Tensor] = ()) -> records.Tensor:
+    """The square pictures (N, side, side, 3) that the feature maps are made from, one a sample."""
+    from normviz.nets.photographs import crops, photograph, stack
+
+    n, _, height, width = maps_of(source.shape)
     side = int(
         min(LARGEST_SIDE, max(16, 4 * height, 4 * width))
-    )  # a coarser pooling would average the edges away
+    )  # coarser pooling would average the edges away
+    if len(images) > 1:
+        return stack([images[k % len(images)] for k in range(n)], side)
+    return crops(images[0] if images else photograph(source.photo), n, side)
+
+
+def _feature_maps(source: Source, images: Sequence[records.Tensor]) -> records.Tensor:
+    """Feature maps (N, C, H, W), or their positions as tokens (N, L, C), or their averages (N, C)."""
+    n, channels, height, width = maps_of(source.shape)
     with compute_slot():
         from normviz.nets.filters import feature_maps
-        from normviz.nets.photographs import crops, photograph, stack
 
-        if len(images) > 1:
-            batch = stack([images[k % len(images)] for k in range(n)], side)
-        else:
-            batch = crops(images[0] if images else photograph(source.photo), n, side)
         maps = feature_maps(
-            batch,
+            pictures(source, images),
             bank=source.bank,
             channels=channels,
             seed=source.sample.seed,

@@ -137,18 +137,23 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
 
     What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
     """
-    seen = "cube/clicked"
-    if CUBE not in st.session_state:
-        st.session_state[seen] = None  # no cube in the last run: it has nothing to say
-    else:
-        clicked = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True))).cell
-        if clicked != st.session_state.get(seen):
-            st.session_state[seen] = clicked
-            pin(clicked, shape)
+    said = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True)))
+    if _is_news("cell", said.cell, None):
+        pin(said.cell, shape)
+    if _is_news("look", said.look, ""):
+        remember("look", said.look, "")
     nothing: tuple[int, ...] = ()
     cell = remembered("cell", _numbers, nothing)
     fits = len(cell) == len(shape) and all(0 <= i < n for i, n in zip(cell, shape, strict=True))
     return pin(cell if fits else None, shape)
+
+
+def _is_news(part: str, said: object, silence: object) -> bool:
+    """Whether the cube says something else than in the last run; a page without it says nothing."""
+    seen = f"{CUBE}/{part}"
+    before = st.session_state.get(seen, silence)
+    st.session_state[seen] = said if CUBE in st.session_state else silence
+    return CUBE in st.session_state and said != before
 
 
 def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:

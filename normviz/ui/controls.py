@@ -1,8 +1,9 @@
 """Pickers whose choice lives in the link under a stable key, in every language.
 
 Streamlit's own ``bind`` would store the translated label. Here the first run of a session reads the link once; from
-then on the session remembers, every run writes what differs from its default back into the link, and a widget has one
-key per language so that its labels can change. What a link says is parsed, never trusted: anything unknown is the default.
+then on the session remembers, every run writes what differs from its default back into the link, and a widget has
+one key per language so that its labels can change. What a link says is parsed, never trusted: anything unknown is the
+default.
 """
 
 from __future__ import annotations

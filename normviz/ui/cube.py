@@ -16,8 +16,9 @@ from typing import Any
 
 import streamlit as st
 
-from normviz.ui.cube_payload import default_cell, limit_of, payload, valid_cell, valid_look
-from normviz.ui.cube_types import WORDS, Arrangement, Axes, Buffers, Colour, Cube, WeightedSet
+from normviz.layouts import Arrangement
+from normviz.ui.cube_payload import limit_of, payload, valid_cell, valid_look
+from normviz.ui.cube_types import WORDS, Axes, Buffers, Colour, Cube, WeightedSet
 
 __all__ = [
     "WORDS",
@@ -29,7 +30,6 @@ __all__ = [
     "WeightedSet",
     "cube",
     "cube_state",
-    "default_cell",
     "limit_of",
     "payload",
 ]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from normviz.ui.cube_types import COLOURS, MEASURES, SCREEN, WORDS, Arrangement, Axes, Cube
+from normviz.layouts import Arrangement
+from normviz.ui.cube_types import COLOURS, MEASURES, SCREEN, WORDS, Axes, Cube
 
 MAX_CELLS = 1 << 21
 

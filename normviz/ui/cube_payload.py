@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from normviz.layouts import Arrangement, front_cell
 from normviz.ui.cube_check import check
-from normviz.ui.cube_types import SCREEN, WORDS, Arrangement, Axes, Colour, Cube
+from normviz.ui.cube_types import SCREEN, WORDS, Axes, Colour, Cube
 
 LOOK = re.compile(r"[A-Za-z0-9_.~-]{0,120}")
 
@@ -46,7 +47,7 @@ def payload(
         "colour": colour,
         "words": {word: words[word] for word in WORDS},
         "cell": None if pinned is None else list(pinned),
-        "home": list(default_cell(axes, arrangement)),
+        "home": list(front_cell(axes, arrangement)),
         "look": valid_look(look),
         "limit": None if limit is None or not math.isfinite(limit) or limit <= 0 else float(limit),
         "tools": tools,
@@ -104,23 +105,6 @@ def packed(lo: np.ndarray, hi: np.ndarray) -> int | list[int]:
     repeats = np.diff(np.r_[starts, lo.size])
     triples: list[int] = np.stack([lo[starts], hi[starts], repeats], axis=1).ravel().astype(int).tolist()
     return triples
-
-
-def default_cell(axes: Axes, arrangement: Arrangement) -> tuple[int, ...]:
-    """The cell lit when nothing is pinned: on the front face, a little left of and above its middle.
-
-    >>> from types import SimpleNamespace
-    >>> figure2 = SimpleNamespace(x=("C",), y=("H", "W"), z=("N",), grid=())
-    >>> default_cell((("N", 8), ("C", 12), ("H", 4), ("W", 4)), figure2)
-    (0, 5, 1, 0)
-    """
-    lengths = dict(axes)
-    cell = dict.fromkeys(lengths, 0)
-    for names, part in ((arrangement.x, 0.42), (arrangement.y, 0.3)):
-        index = int(math.prod(lengths[name] for name in names) * part)
-        for name in reversed(names):
-            index, cell[name] = divmod(index, lengths[name])
-    return tuple(cell.values())
 
 
 def limit_of(values: np.ndarray) -> float:

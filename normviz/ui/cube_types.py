@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -46,19 +46,6 @@ WORDS: Mapping[str, tuple[str, ...]] = {
     "lift": (),
     "reset": (),
 }
-
-
-class Arrangement(Protocol):
-    """Which tensor axes, by name, run to the right (front left), down, in depth, and as separate boxes."""
-
-    @property
-    def x(self) -> tuple[str, ...]: ...
-    @property
-    def y(self) -> tuple[str, ...]: ...
-    @property
-    def z(self) -> tuple[str, ...]: ...
-    @property
-    def grid(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from normviz.text.lookup import section
 from normviz.ui.choices import CUBE, Choices
 from normviz.ui.controls import remember, remembered
 from normviz.ui.cube import Buffers, Colour, Cube, WeightedSet, cube, limit_of
+from normviz.ui.cube_payload import valid_look
 
 COLOURS: tuple[Colour, ...] = ("set", "all", "before", "after")
 #: What the readout names, by what a Spec's sets have in common.
@@ -31,9 +32,9 @@ def show_cube(
     running: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> None:
     """Draw the cube, and keep the camera and view in the link."""
-    look = remembered("look", str, "")
+    look = remembered("look", valid_look, "")
     axes = tuple(zip(c.axes, c.shape, strict=True))
-    state = cube(
+    cube(
         (cube_of(c, x, values, running),),
         axes=axes,
         arrangement=arrangement,
@@ -44,7 +45,7 @@ def show_cube(
         look=look,
         limit=limit_of(x) if values is not None else None,
     )
-    remember("look", state.look, "")
+    remember("look", look, "")
 
 
 def cube_of(

@@ -113,6 +113,18 @@ def random_source(c: Choices) -> Source:
     return Source("random", c.shape, c.sample, disturb=c.disturb, cell=c.cell, spec=constant)
 
 
+def changes(c: Choices) -> tuple[str, ...]:
+    """What was put in by hand, as lines of Python that do the same to ``x``."""
+    values = {"nan": "torch.nan", "inf": "torch.inf"}
+    if c.disturb in values:
+        return (f"x[{', '.join(map(str, c.cell))}] = {values[c.disturb]}",)
+    if c.disturb != "constant":
+        return ()
+    place = f"[{', '.join(map(str, c.cell))}]"
+    boxes = (shared.box(c.shape, c.cell) for shared in c.spec.sets)
+    return tuple(f"x[{', '.join(f'{s.start}:{s.stop}' for s in box)}] = x{place}.clone()" for box in boxes)
+
+
 def _allowed(done: records.Forward) -> float:
     """Rounding grows with the values themselves."""
     finite = done.y[np.isfinite(done.y)]

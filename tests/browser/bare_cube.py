@@ -8,20 +8,20 @@ import http.server
 import itertools
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from normviz.layouts import Arrangement
 from normviz.ui.cube import WORDS, Cube, WeightedSet, payload
 from tests.browser.server import ROOT
 
 Intervals = tuple[np.ndarray, np.ndarray]
-FIGURE2 = SimpleNamespace(x=("C",), y=("H", "W"), z=("N",), grid=())
-UNFOLDED = SimpleNamespace(x=("W",), y=("H",), z=("C",), grid=("N",))
-SHEET = SimpleNamespace(x=("C",), y=("N",), z=(), grid=())
+FIGURE2 = Arrangement(x=("C",), y=("H", "W"), z=("N",), grid=())
+UNFOLDED = Arrangement(x=("W",), y=("H",), z=("C",), grid=("N",))
+SHEET = Arrangement(x=("C",), y=("N",), z=(), grid=())
 SHAPE = (4, 6, 3, 2)
 BATCH = ("whole", "own", "whole", "whole")
 GROUP = ("own", "g2", "whole", "whole")

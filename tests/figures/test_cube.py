@@ -95,7 +95,7 @@ def test_boxes_of_the_unfolded_layout_stand_apart() -> None:
     # Exactly one of the six boxes is lit by Layer Norm, all of it, and it is as large as a box.
     assert lit.sum() == 2 * (2 * 3 + 3 * 4 + 2 * 4) == len(lit) // 6
     low, high = middle[lit].min(0), middle[lit].max(0)
-    assert (high - low).tolist() == [4, 2, 3]
+    assert (high - low).tolist() == [2, 4, 3]
     others = middle[~lit]
     assert not ((others >= low) & (others <= high)).all(1).any()
 

@@ -5,26 +5,25 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from normviz.layouts import Arrangement, front_cell
 from normviz.ui.cube import (
     MODULES,
     WORDS,
     Buffers,
     Cube,
     WeightedSet,
-    default_cell,
     limit_of,
     payload,
     script,
 )
 from normviz.ui.cube_payload import packed, valid_cell, valid_look
 
-FIGURE2 = SimpleNamespace(x=("C",), y=("H", "W"), z=("N",), grid=())
+FIGURE2 = Arrangement(x=("C",), y=("H", "W"), z=("N",), grid=())
 WORD_TEXTS = {word: word for word in WORDS}
 
 
@@ -76,7 +75,7 @@ def test_packed_intervals_are_short(kind: Any) -> None:
         ({"buffers": Buffers(1, (0.0,) * 2, (1.0,) * 2)}, {}, "buffers of 2 and 2"),
         ({}, {"colour": "sets"}, "colour='sets'"),
         ({}, {"words": {}}, "no words"),
-        ({}, {"arrangement": SimpleNamespace(x=("C",), y=("H",), z=("N",), grid=())}, "exactly once"),
+        ({}, {"arrangement": Arrangement(x=("C",), y=("H",), z=("N",), grid=())}, "exactly once"),
         ({}, {"shape": (64, 1024, 8, 8)}, "at most 2,097,152"),
     ],
 )
@@ -110,7 +109,7 @@ def test_the_end_of_the_colour_scale_is_round_and_never_broken() -> None:
 def test_the_first_cell_is_inside_every_tensor() -> None:
     for shape in ((1, 1, 1, 1), (8, 12, 4, 4), (3, 5, 7, 11)):
         axes = tuple(zip("NCHW", shape, strict=True))
-        cell = default_cell(axes, FIGURE2)
+        cell = front_cell(axes, FIGURE2)
         assert valid_cell(list(cell), axes) == cell
 
 
