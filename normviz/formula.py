@@ -24,7 +24,8 @@ from normviz.spec import L2, Response, Root, Spec, StatSet
 class Lines:
     """The formula in four steps; a step is empty where the method has none.
 
-    With numbers the first step also says how many cells are gathered, and the last how scale and shift end.
+    With numbers the first step also says how many cells are gathered, and the last how scale and shift end. The
+    last step is there once more in two, ``standardized`` and ``rescaled``, for those who show it in two.
     """
 
     gather: str
@@ -33,6 +34,8 @@ class Lines:
     result: str
     size: str = ""
     scaled: str = ""
+    standardized: str = ""
+    rescaled: str = ""
 
     def aligned(self) -> str:
         """One LaTeX block, aligned at the first relation of each line."""
@@ -87,7 +90,16 @@ def lines(spec: Spec, *, layout: str = "") -> Lines:
     else:
         mean = r"\mu_i=\frac{1}{|S_i|}\sum_{k\in S_i}x_k" if spec.centred else ""
         spread = _spread(spec)
-    return Lines(gather, mean, spread, _result(spec))
+    core = _core(spec)
+    gamma, beta = r"\gamma\," if spec.affine.weight else "", r"+\beta" if spec.affine.bias else ""
+    return Lines(
+        gather,
+        mean,
+        spread,
+        f"y_i={gamma}{core}{beta}",
+        standardized=rf"\hat{{x}}_i={core}",
+        rescaled=rf"y_i={gamma}\hat{{x}}_i{beta}",
+    )
 
 
 def worked_lines(
@@ -141,7 +153,9 @@ def worked_lines(
         scale = rf"{number(here['weight'])}\cdot " if "weight" in here else ""
         shift = f"+{_bracket(here['bias'])}" if "bias" in here else ""
         scaled = f"y_i={scale}{_bracket(bare)}{shift}={number(y)}"
-    return Lines(gather, mean_line, spread, result, counted, scaled)
+    standardized = result.replace("y_i", r"\hat{x}_i", 1)
+    rescaled = scaled or f"y_i={number(y)}"
+    return Lines(gather, mean_line, spread, result, counted, scaled, standardized, rescaled)
 
 
 def number(v: float) -> str:
@@ -221,7 +235,7 @@ def _spread(spec: Spec) -> str:
             return r"b_i=\Bigl(k+\frac{\alpha}{n}\sum_{k\in S_i}x_k^2\Bigr)^{\beta}"
 
 
-def _result(spec: Spec) -> str:
+def _core(spec: Spec) -> str:
     top = r"x_i-\mu_i" if spec.centred else "x_i"
     match spec.divisor:
         case Root():
@@ -233,6 +247,4 @@ def _result(spec: Spec) -> str:
     core = rf"\frac{{{top}}}{{{under}}}"
     if spec.running and spec.running.r_max is not None:
         core = rf"\Bigl({core}\,r+d\Bigr)"
-    before = r"\gamma\," if spec.affine.weight else ""
-    after = r"+\beta" if spec.affine.bias else ""
-    return f"y_i={before}{core}{after}"
+    return core
