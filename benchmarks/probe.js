@@ -1,14 +1,17 @@
 // Timestamps taken inside the page. Called once with the cube's root element; results wait in window.normvizProbe.
 (root) => {
   const probe = (window.normvizProbe = { lit: [], work: [], draw: [], frames: [], drawn: [], dragging: false });
-  let move = null; // the first pointermove of a frame
+  let move = null; // the newest pointermove: the one whose cell the next drawing shows
+  let waiting = false;
   let click = null;
 
   addEventListener("pointermove", (event) => {
-    if (event.buttons || move) return;
+    if (event.buttons) return;
     move = { sent: event.timeStamp, heard: performance.now() };
+    if (waiting) return;
+    waiting = true;
     // What this frame's drawing did not answer changed no cell: forget it.
-    requestAnimationFrame(() => setTimeout(() => (move = null)));
+    requestAnimationFrame(() => setTimeout(() => ([move, waiting] = [null, false])));
   }, { capture: true });
   addEventListener("click", (event) => (click = event.timeStamp), { capture: true });
 

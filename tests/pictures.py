@@ -44,7 +44,11 @@ PICTURES = (
     Picture("cube", "/?cell=0x5x1x0"),
     Picture("group_norm_dark", "/?method=group_norm&num_groups=3&cell=0x5x1x0", dark=True),
     Picture("all_sets_zh", "/?method=group_norm&num_groups=3&colour=all&lang=zh", locale="zh-CN"),
-    Picture("forward", "/forward?method=group_norm&input=photo&photo=china&shape=4x12x32x32&cell=0x5x9x12", full=True),
+    Picture(
+        "forward",
+        "/forward?method=group_norm&input=photo&photo=china&shape=4x12x32x32&cell=0x5x9x12",
+        full=True,
+    ),
     Picture("phone", "/?method=layer_norm&cell=0x5x1x0", phone=True),
 )
 
@@ -97,7 +101,9 @@ def shrunk(png: bytes) -> bytes:
         palette.save(small, "PNG", optimize=True)
         if small.tell() < MOST_BYTES:
             return small.getvalue()
-    raise RuntimeError(f"the picture needs {small.tell():,} bytes even with 64 colours; {MOST_BYTES:,} are allowed")
+    raise RuntimeError(
+        f"the picture needs {small.tell():,} bytes even with 64 colours; {MOST_BYTES:,} are allowed"
+    )
 
 
 if __name__ == "__main__":

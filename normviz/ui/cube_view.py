@@ -7,10 +7,11 @@ import numpy as np
 from normviz.layouts import Arrangement
 from normviz.records import Summary, Tensor
 from normviz.text.lookup import section
-from normviz.ui.choices import CUBE, Choices
+from normviz.ui.choices import Choices
 from normviz.ui.controls import remember, remembered
 from normviz.ui.cube import Buffers, Colour, Cube, WeightedSet, cube, limit_of
 from normviz.ui.cube_payload import valid_look
+from normviz.ui.pinned import CUBE
 
 COLOURS: tuple[Colour, ...] = ("set", "all", "before", "after")
 #: What the readout names, by what a Spec's sets have in common.

@@ -12,8 +12,9 @@ from normviz.records import Tensor
 from normviz.samples import Sample
 from normviz.text.lookup import section
 from normviz.ui.cached import LARGEST_SIDE, Source, maps_of
-from normviz.ui.choices import Choices, spoken
+from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick
+from normviz.ui.numbers import spoken
 from normviz.ui.parts import random_source
 from normviz.ui.serving import compute_slot
 

@@ -32,3 +32,27 @@ def plain(value: float) -> str:
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("−∞" if value < 0 else "∞")
     return f"{value:.3f}".replace("-", "−")
+
+
+def written(shape: tuple[int, ...]) -> str:
+    """A shape or cell as people and links write it.
+
+    >>> written((8, 12, 4, 4))
+    '8x12x4x4'
+    """
+    return "x".join(map(str, shape))
+
+
+def spoken(shape: tuple[int, ...]) -> str:
+    """A shape in a sentence."""
+    return " × ".join(map(str, shape))
+
+
+def read_lengths(text: str) -> tuple[int, ...] | None:
+    """What :func:`written` wrote, or None.
+
+    >>> read_lengths("8x12x4x4"), read_lengths("8x-1")
+    ((8, 12, 4, 4), None)
+    """
+    parts = text.split("x")
+    return tuple(map(int, parts)) if all(p.isascii() and p.isdigit() and len(p) < 8 for p in parts) else None

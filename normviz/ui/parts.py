@@ -7,8 +7,8 @@ import streamlit as st
 
 from normviz import records
 from normviz.ui.cached import Pass, Source, device_name
-from normviz.ui.choices import Choices, spoken
-from normviz.ui.numbers import plain, scientific
+from normviz.ui.choices import Choices
+from normviz.ui.numbers import plain, scientific, spoken
 
 #: Two results of one dtype agree when they differ by less than this.
 TOLERANCE = {"float32": 1e-3, "float64": 1e-9}

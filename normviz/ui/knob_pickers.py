@@ -1,0 +1,89 @@
+"""The widgets of a method's knobs, from what the catalogue says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from normviz.layouts import axes_of
+from normviz.methods import Knob, Method
+from normviz.ui.controls import number, pick, remember, remembered
+from normviz.ui.language import speaker
+
+
+def pick_knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
+    """The widgets of a method's knobs: those shown stand beside it, the others wait in a menu."""
+    lengths = dict(zip(axes_of(shape), shape, strict=True))
+    values: dict[str, Any] = {}
+    for knob in (k for k in method.knobs if k.shown):
+        with st.container(
+            horizontal=True,
+            wrap=False,
+            width="content",
+            vertical_alignment="center",
+            key=f"nv-knob-{knob.name}",
+        ):
+            st.markdown(f"${knob.symbol}$", width="content")
+            values[knob.name] = _knob(method, knob, lengths, lang, label_visibility="collapsed")
+    hidden = [k for k in method.knobs if not k.shown]
+    if hidden:
+        with st.popover(speaker(lang)("frame.knobs"), key="nv-knobs"):
+            for knob in hidden:
+                values[knob.name] = _knob(method, knob, lengths, lang)
+    return values
+
+
+def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **look: Any) -> Any:
+    under = f"{method.key}.{knob.name}"
+    label = f"{knob.name}: {speaker(lang)(f'knob.{knob.name}')}"
+    choices = knob.choices(lengths)
+    if choices:
+        if len(choices) > 8:
+            look |= {"select": True, "width": 110}
+        default = knob.suited(knob.default, lengths)
+        return pick(knob.name, label, choices, default, lang=lang, under=under, **look)
+    if isinstance(knob.default, int):
+        return number(
+            knob.name,
+            label,
+            knob.default,
+            int(knob.low),
+            int(knob.high),
+            lang=lang,
+            under=under,
+            width=130,
+            **look,
+        )
+    return _real(knob, label, lang, under, **look)
+
+
+def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float | None:
+    """A real knob as text, for values like 1e-5; what cannot be read leaves the last one standing."""
+
+    def parse(text: str) -> float | None:
+        return float(knob.check(float(text)))
+
+    now = remembered(knob.name, parse, knob.default, under=under)
+    shown = "" if now is None else f"{now:g}"
+    text = st.text_input(
+        label,
+        shown,
+        key=f"{under}/{lang}",
+        placeholder="finfo(dtype).eps" if knob.default is None else None,
+        **look,
+    )
+    value = now
+    if text.strip():
+        try:
+            value = parse(text)
+        except ValueError:
+            numbers = {"low": f"{knob.low:g}", "high": f"{knob.high:g}", "default": knob.default or 1e-5}
+            words = speaker(lang)("frame.not_a_number", knob=knob.name, text=text[:40], **numbers)
+            st.error(words, icon=":material/error:")
+    elif knob.default is None:
+        value = None
+    return remember(
+        knob.name, value, knob.default, under=under, written="" if value is None else f"{value:.12g}"
+    )

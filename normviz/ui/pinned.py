@@ -1,0 +1,45 @@
+"""The pinned cell: what the cube, the session and the link say of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from normviz.layouts import axes_of, default_cell
+from normviz.ui.controls import remember, remembered
+from normviz.ui.cube import cube_state
+from normviz.ui.numbers import read_lengths, written
+
+#: The key of the one cube a page shows.
+CUBE = "cube"
+
+
+def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The pinned cell, or the one to start from where the pinned one is not in this tensor.
+
+    What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
+    """
+    said = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True)))
+    if _is_news("cell", said.cell, None):
+        pin(said.cell, shape)
+    if _is_news("look", said.look, ""):
+        remember("look", said.look, "")
+    nothing: tuple[int, ...] = ()
+    cell = remembered("cell", read_lengths, nothing)
+    fits = len(cell) == len(shape) and all(0 <= i < n for i, n in zip(cell, shape, strict=True))
+    return pin(cell if fits else None, shape)
+
+
+def _is_news(part: str, said: object, silence: object) -> bool:
+    """Whether the cube says something else than in the last run; a page without it says nothing."""
+    seen = f"{CUBE}/{part}"
+    before = st.session_state.get(seen, silence)
+    st.session_state[seen] = said if CUBE in st.session_state else silence
+    return CUBE in st.session_state and said != before
+
+
+def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Keep a pinned cell in the session and the link; the one to start from is not kept: it follows the shape."""
+    start = default_cell(shape)
+    nothing: tuple[int, ...] = ()
+    kept = nothing if cell is None or cell == start else cell
+    return remember("cell", kept, nothing, written=written(kept)) or start

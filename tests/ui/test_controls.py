@@ -1,0 +1,96 @@
+"""What links say is parsed, never trusted: the parts of the pickers that need no page."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normviz.layouts import cells, layout_of
+from normviz.ui.choices import BUDGET, DEFAULT_SHAPES, LONGEST, _numbers, _shape, spoken, written
+from normviz.ui.controls import _parsed
+from normviz.ui.numbers import plain, scientific
+
+shapes = (
+    st.lists(st.integers(1, LONGEST), min_size=2, max_size=4).map(tuple).filter(lambda s: cells(s) <= BUDGET)
+)
+
+
+@given(shapes)
+def test_a_shape_comes_back_from_its_link(shape: tuple[int, ...]) -> None:
+    assert _parsed(_shape, written(shape)) == shape
+
+
+@pytest.mark.parametrize("shape", DEFAULT_SHAPES.values())
+def test_the_default_shapes_are_allowed(shape: tuple[int, ...]) -> None:
+    assert _shape(written(shape)) == shape
+    assert DEFAULT_SHAPES[layout_of(shape)] == shape
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "8",
+        "8x",
+        "0x4",
+        "8x-1",
+        "-8x4",
+        "8x12x4x4x4",
+        f"{LONGEST + 1}x1",
+        f"{LONGEST}x{BUDGET // LONGEST + 1}",
+    ]
+    + ["2048x1025", "1e2x3", "8 x 4", "８x４", "²x3", "0x10x10", "+8x4", "8_0x4", "9" * 5000 + "x1", "nanx1"],
+)
+def test_what_is_no_shape_within_the_budget_is_refused(text: str) -> None:
+    assert _parsed(_shape, text) is None
+
+
+def test_the_budget_itself_is_allowed() -> None:
+    assert _shape(f"{LONGEST}x{BUDGET // LONGEST}") == (LONGEST, BUDGET // LONGEST)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_shape_or_nothing(text: str) -> None:
+    shape = _parsed(_shape, text)
+    assert shape is None or (cells(shape) <= BUDGET and min(shape) >= 1 and max(shape) <= LONGEST)
+
+
+@given(st.lists(st.integers(0, 9_999_999), min_size=1, max_size=6).map(tuple))
+def test_a_cell_comes_back_from_its_link(cell: tuple[int, ...]) -> None:
+    assert _numbers(written(cell)) == cell
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, OverflowError])
+def test_a_parser_that_fails_means_nothing_was_said(error: type[Exception]) -> None:
+    def parse(text: str) -> int:
+        raise error(text)
+
+    assert _parsed(parse, "1") is None
+    assert _parsed(int, "12") == 12
+    assert _parsed(int, None) is None
+
+
+def test_an_unforeseen_error_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _parsed(lambda text: 1 // 0, "1")
+
+
+def test_shapes_in_sentences() -> None:
+    assert spoken((8, 12, 4, 4)) == "8 × 12 × 4 × 4"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: x == 0 or abs(x) > 1e-300))
+def test_a_small_number_reads_back(value: float) -> None:
+    text = scientific(value).replace("\u00a0", "").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    assert float(text.replace("×10", "e")) == pytest.approx(value, rel=0.051)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(math.nan, "NaN"), (math.inf, "∞"), (-math.inf, "−∞"), (-0.5, "−0.500")]
+)
+def test_a_number_in_a_sentence(value: float, text: str) -> None:
+    assert plain(value) == text
