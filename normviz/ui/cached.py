@@ -63,12 +63,16 @@ class Pass:
     dtype: str = "float32"
 
 
+#: Frozen values say all of themselves; Streamlit's own way through their fields costs milliseconds a rerun.
+CACHE: dict[str, Any] = {"show_spinner": False, "hash_funcs": {Source: repr, Pass: repr, Spec: repr}}
+
+
 def tensor(source: Source, images: Sequence[records.Tensor] = ()) -> records.Tensor:
     """The input, float32. ``images`` are the decoded uploads that ``source.uploads`` names."""
     return _tensor(source.whole(), images)
 
 
-@st.cache_data(max_entries=24, show_spinner=False)
+@st.cache_data(max_entries=24, **CACHE)
 def _tensor(source: Source, _images: Sequence[records.Tensor]) -> records.Tensor:
     x = source.sample.tensor(source.shape) if source.kind == "random" else _feature_maps(source, _images)
     return _disturbed(x, source)
@@ -79,7 +83,7 @@ def forward(source: Source, what: Pass, images: Sequence[records.Tensor] = ()) -
     return _forward(source.whole(), what, images)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(max_entries=32, **CACHE)
 def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> records.Forward:
     x = _tensor(source, _images)
     # What is put in by hand comes after training: the running averages have not seen it.
@@ -105,7 +109,7 @@ def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> r
         )
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(max_entries=32, **CACHE)
 def distributions(
     source: Source, what: Pass, spec: Spec, limit: int, _done: records.Forward
 ) -> records.Distributions:
@@ -113,7 +117,7 @@ def distributions(
     return records.distributions(_done.x, _done.y, spec, limit=limit, first=source.cell)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, **CACHE)
 def worked(
     source: Source, spec: Spec, gamma: float, beta: float, _x: records.Tensor, _running: Any = None
 ) -> Lines:
