@@ -20,7 +20,7 @@ from normviz.reference import normalize
 from normviz.spec import Spec
 
 #: The largest tensor drawn, in cells, and the most separate boxes.
-BUDGET, BOXES = 2_000_000, 128
+BUDGET, BOXES = 2**21, 128
 
 
 def cube(
@@ -34,7 +34,7 @@ def cube(
 ) -> Figure:
     """The tensor as a box you can turn: the cells that share a statistic with ``cell`` (amber) are blue.
 
-    ``x_or_shape``: a tensor or only its shape, (N, C), (N, L, C) or (N, C, H, W), of up to 2,000,000 cells.
+    ``x_or_shape``: a tensor or only its shape, (N, C), (N, L, C) or (N, C, H, W), of up to 2,097,152 cells.
     ``method``: a key of ``METHODS`` or an entry; ``knobs`` are its knobs.
     ``cell``: its indices; by default in the first sample and the middle channel, a third of the way down.
     ``values``: ``"before"`` (x) or ``"after"`` (x normalized), which need a tensor, or an array of its shape.

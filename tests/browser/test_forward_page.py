@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,12 @@ from sklearn.datasets import load_sample_image
 
 from tests.browser.conftest import NewPage
 from tests.browser.cube_look import address, choices_of, wait_address
+from tests.browser.forward_look import RIDGE
 from tests.browser.ready import wait_ready
 from tests.pages.app import CJK
 
-CHOSEN = {"method": "group_norm", "num_groups": "4", "input": "upload", "shape": "4x8x16x16"}
+#: Group Norm starts with 4 groups.
+CHOSEN = {"method": "group_norm", "input": "upload", "shape": "4x8x16x16"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def jpeg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def open_forward(page: Page, base: str, **choices: str) -> Page:
     page.goto(address(base, "forward", **choices))
     wait_ready(page)
-    expect(page.locator(".js-plotly-plot .plot-container")).to_have_count(1)
+    expect(page.locator(f"{RIDGE} .plot-container")).to_have_count(1)
     return page
 
 
@@ -39,8 +40,9 @@ def upload(page: Page, *paths: Path) -> None:
 
 def traces(page: Page) -> list[tuple[str, tuple[float, ...]]]:
     """The names of the plotted curves and how high they go, as the browser has them."""
-    found = page.locator(".js-plotly-plot").evaluate(
-        """node => node._fullData.map(t => [t.name ?? "", Array.from(t.y ?? [], Number).filter(Number.isFinite).slice(0, 400)])"""
+    found = page.locator(RIDGE).evaluate(
+        """node => node._fullData.map(({ name, y }) =>
+          [name ?? "", Array.from(y ?? [], Number).filter(Number.isFinite).slice(0, 400)])"""
     )
     return [(name, tuple(values)) for name, values in found]
 
@@ -60,8 +62,9 @@ def test_an_uploaded_jpeg_ends_in_histograms_before_and_after(page: Page, app_ur
     expect(page.get_by_text("agree: largest difference")).to_be_visible()
     expect(page.get_by_text("1 image(s) in use")).to_be_visible()
     # One axis for both: every curve of the picture hangs on the same x.
-    axes = page.locator(".js-plotly-plot").evaluate(
-        "node => [...new Set(node._fullData.map(t => t.xaxis ?? 'x'))].map(a => String(node._fullLayout['xaxis' + a.slice(1)].range))"
+    axes = page.locator(RIDGE).evaluate(
+        """node => [...new Set(node._fullData.map(t => t.xaxis ?? 'x'))]
+          .map(name => String(node._fullLayout['xaxis' + name.slice(1)].range))"""
     )
     assert len(set(axes)) == 1
     assert choices_of(page) == CHOSEN
@@ -95,10 +98,7 @@ def test_gamma_and_beta_move_what_comes_out(page: Page, app_url: str) -> None:
     open_forward(page, app_url, method="layer_norm")
     before = traces(page)
     slider = (
-        page.get_by_test_id("stSlider")
-        .filter(has_text=re.compile("γ"))
-        .locator("input[type=range], [role=slider]")
-        .first
+        page.get_by_test_id("stSlider").filter(has_text="γ").locator("input[type=range], [role=slider]").first
     )
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -112,7 +112,7 @@ def test_group_norm_in_chinese(new_page: NewPage, app_url: str) -> None:
     page = new_page(locale="zh-CN")
     open_forward(page, app_url, method="group_norm", num_groups="4")
     expect(page.get_by_role("heading", level=1)).to_contain_text("组归一化")
-    words = page.locator(".js-plotly-plot").evaluate(
+    words = page.locator(RIDGE).evaluate(
         "node => JSON.stringify(node._fullLayout.title ?? '') + node.textContent"
     )
     assert CJK.search(words)
@@ -125,6 +125,6 @@ def test_a_phone_shows_the_histograms(new_page: NewPage, app_url: str, scheme: s
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, color_scheme=scheme
     )
     open_forward(page, app_url)
-    box = page.locator(".js-plotly-plot").bounding_box()
+    box = page.locator(RIDGE).bounding_box()
     assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["width"] > 300
     assert page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollWidth") <= 391

@@ -7,9 +7,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage
 from tests.browser.cube_look import address, choices_of, choose, drag, look, open_cube, place, wait_address
+from tests.browser.forward_look import RIDGE
 from tests.browser.ready import wait_ready
 
-CHOSEN = {"method": "group_norm", "num_groups": "3", "shape": "4x6x5x5"}
+CHOSEN = {"method": "group_norm", "num_groups": "2", "shape": "4x6x5x5"}
 
 
 def test_the_link_of_a_pinned_cell_shows_it_in_a_new_browser_in_chinese(
@@ -91,7 +92,7 @@ def test_a_mangled_link_shows_the_page(page: Page, app_url: str, path: str) -> N
 def test_choices_go_along_to_the_other_page_and_back(page: Page, app_url: str) -> None:
     open_cube(page, app_url, **CHOSEN, cell="1x2x3x4")
     page.get_by_role("link", name="Forward pass").click()
-    expect(page.locator(".js-plotly-plot")).to_have_count(1)
+    expect(page.locator(RIDGE)).to_have_count(1)
     wait_ready(page)
     assert page.url.split("?")[0].endswith("/forward")
     assert choices_of(page) == CHOSEN | {"cell": "1x2x3x4"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Element, Widget
+from streamlit.testing.v1.element_tree import Element, FileUploader, Widget
 
 from normviz.samples import Sample
 
@@ -42,6 +42,16 @@ def fine(at: AppTest) -> AppTest:
 def widget(at: AppTest, key: str) -> Any:
     """The one widget with this key."""
     (found,) = [element for element in _elements(at) if isinstance(element, Widget) and element.key == key]
+    return found
+
+
+def values(at: AppTest) -> list[Any]:
+    """What is chosen in every widget."""
+    return [element.value for element in _elements(at) if isinstance(element, Widget)]
+
+
+def uploader(at: AppTest) -> FileUploader:
+    (found,) = [element for element in _elements(at) if isinstance(element, FileUploader)]
     return found
 
 

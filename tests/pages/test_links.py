@@ -261,6 +261,5 @@ def test_no_link_breaks_a_page(
 
 def valid(at: AppTest) -> bool:
     """Whether the shared choices are among those there are."""
-    (method,) = [w.value for w in at.selectbox if w.key.startswith("method/")]
-    (lang,) = [w.value for w in at.get("button_group") if w.key.startswith("lang/")]
-    return method in nv.METHODS and lang in LANGUAGES
+    chosen = {str(key).partition("/")[0]: value for _, key, value in seen(at) if key and "/" in key}
+    return chosen["method"] in nv.METHODS and chosen["lang"] in LANGUAGES
