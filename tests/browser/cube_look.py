@@ -68,7 +68,7 @@ def place(page: Page) -> dict[str, float]:
     canvas(page).scroll_into_view_if_needed()
     box = canvas(page).bounding_box()
     assert box is not None
-    return dict(box)
+    return {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
 
 
 def drag(page: Page, dx: float, dy: float) -> None:
