@@ -6,8 +6,6 @@ layer. Sets, colours, counts, formula, reference, snippet and widgets follow fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from normviz.extents import Groups, Whole, Window
@@ -213,14 +211,18 @@ ENTRIES = (
     ),
 )  # fmt: skip
 
+
+class Catalogue(dict[str, Method]):
+    """Methods by key; an unknown key is answered with the keys there are."""
+
+    def __missing__(self, key: object) -> Method:
+        raise ValueError(f"There is no method {key!r}: the methods are {', '.join(self)}.")
+
+
 #: Every method by its key, in the order in which they are offered.
-METHODS: Mapping[str, Method] = MappingProxyType({entry.key: entry for entry in ENTRIES})
+METHODS = Catalogue({entry.key: entry for entry in ENTRIES})
 
 
 def method(key: str | Method) -> Method:
     """The entry of that key."""
-    if isinstance(key, Method):
-        return key
-    if key not in METHODS:
-        raise ValueError(f"There is no method {key!r}: the methods are {', '.join(METHODS)}.")
-    return METHODS[key]
+    return key if isinstance(key, Method) else METHODS[key]

@@ -194,6 +194,8 @@ def _mark(k: int, several: bool) -> str:
 
 def _members(shared: StatSet, axes: str, spec: Spec) -> str:
     conditions = [_condition(shared.extent(a), a) for a in axes]
+    if axes.endswith("HW") and conditions[-2:] == ["k_H=i_H", "k_W=i_W"]:
+        conditions[-2:] = ["k_{HW}=i_{HW}"]  # one position, and a shorter line
     text = r",\ ".join(c for c in conditions if c)
     return rf"\{{\,k : {text}\,\}}" if text else r"\{\,k\,\}"
 

@@ -61,7 +61,7 @@ with left:
 
 with right.container(key="nv-rail"):
     with st.container(horizontal=True, gap="medium", key="nv-counts"):
-        size = c.spec.sets[0].size(c.shape, c.cell) if c.spec.sets else 1
+        size = c.spec.sets[0].size(c.shape, c.cell) if c.spec.sets else 0
         st.metric(c.say("cube_page.size"), f"{size:,}", width="content")
         label = "sets" if c.spec.outcome == "standard" else "sets_other"
         st.metric(c.say(f"cube_page.{label}"), f"{c.spec.statistic_count(c.shape):,}", width="content")

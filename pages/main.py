@@ -4,6 +4,7 @@ import streamlit as st
 
 from normviz.ui.cached import available_devices
 from normviz.ui.choices import shared_pickers
+from normviz.ui.controls import tidy
 from normviz.ui.language import language, speaker
 from normviz.ui.serving import warm_up
 from normviz.ui.style import dress
@@ -25,4 +26,5 @@ if page == alias:
     st.switch_page(shown[0], query_params=st.query_params.to_dict())
 st.session_state["choices"] = shared_pickers(lang, available_devices(st.query_params.get("device")))
 page.run()
+tidy()
 warm_up()

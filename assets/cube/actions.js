@@ -30,7 +30,12 @@ export function makeActions(component) {
     animate(320, frame, () => component.setView({ lift: out ? 1 : 0 }, out ? "lift" : ""));
   };
   return {
-    play: () => component.player.toggle(),
+    play: () => {
+      const stopping = component.player.playing;
+      component.player.toggle();
+      // Where it stops is what is talked about: the numbers beside the cube and the link follow.
+      if (stopping) component.pin(component.cell);
+    },
     xray: () => {
       component.more = "";
       component.setView({ xray: !view().xray }, "xray");
@@ -60,6 +65,7 @@ export function makeActions(component) {
       component.more = "";
       Object.assign(view(), freshView());
       component.player.stop();
+      component.light(null);
       glide(component.hands(), () => component.setView({}, ""));
     },
   };

@@ -17,6 +17,7 @@ T = TypeVar("T")
 N = TypeVar("N", int, float)
 
 LINK = "link"
+DRAWN = "link/drawn"
 Parse = Callable[[str], T | None]
 
 
@@ -39,6 +40,7 @@ def remembered(key: str, parse: Parse[T], default: T, *, under: str = "") -> T:
 def remember(key: str, value: T, default: T, *, under: str = "", written: str | None = None) -> T:
     """Keep a choice for the next run and in the link, where only what differs from its default is written."""
     st.session_state[f"chosen/{under or key}"] = value
+    st.session_state.setdefault(DRAWN, set()).add(key)
     text = str(value) if written is None else written
     if value == default:
         if key in st.query_params:
@@ -46,6 +48,13 @@ def remember(key: str, value: T, default: T, *, under: str = "", written: str | 
     elif st.query_params.get(key) != text:
         st.query_params[key] = text
     return value
+
+
+def tidy() -> None:
+    """Drop from the link what no picker of this run has a word in: knobs of another method, choices of another page."""
+    drawn = st.session_state.pop(DRAWN, set())
+    for key in [key for key in st.query_params if key not in drawn]:
+        del st.query_params[key]
 
 
 def pick(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from normviz.layouts import Arrangement
-from normviz.records import Summary, Tensor
+from normviz.records import Tensor
 from normviz.text.lookup import section
 from normviz.ui.choices import Choices
 from normviz.ui.controls import remember, remembered
@@ -72,12 +72,13 @@ def cube_of(
 def _measured(c: Choices, x: Tensor, measures: tuple[str, ...]) -> tuple[float, ...] | None:
     if len(c.spec.sets) != 1 or not measures:
         return None
-    found = Summary.of(x[c.spec.sets[0].box(c.shape, c.cell)])
-    square = found.var + found.mean**2
-    by_name = {
-        "mean": found.mean,
-        "std": found.std,
-        "rms": square**0.5,
-        "norm": (square * found.count) ** 0.5,
-    }
+    box = x[c.spec.sets[0].box(c.shape, c.cell)].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN or an Inf is meant to be seen here
+        square = float((box**2).mean())
+        by_name = {
+            "mean": float(box.mean()),
+            "std": float(box.std()),
+            "rms": square**0.5,
+            "norm": (square * box.size) ** 0.5,
+        }
     return tuple(by_name[name] for name in measures)

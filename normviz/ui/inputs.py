@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -17,6 +18,7 @@ from normviz.ui.controls import number, pick
 from normviz.ui.numbers import spoken
 from normviz.ui.parts import random_source
 from normviz.ui.serving import compute_slot
+from normviz.ui.shape_picker import DEFAULT_SHAPES, axis_key
 
 KINDS = ("random", "photo", "upload")
 PHOTOGRAPHS = ("china", "flower")
@@ -24,6 +26,8 @@ BANKS = ("fixed", "seeded")
 #: Uploads are kept as small arrays, not as files: enough for any map shown, and 30 pictures stay below 25 MB.
 SIDE = 256
 MOST = 16
+#: The height and width of the maps that a picture is first shown on.
+PICTURED = 16
 #: How many filters a bank has.
 CHANNELS = (3, 64)
 
@@ -32,7 +36,14 @@ Uploads = dict[str, Tensor]
 
 def choose_kind(c: Choices) -> str:
     """Draw the choice between a random tensor, a photograph and the visitor's own images."""
-    return _named(c, "input", "input.label", KINDS, "input")
+
+    def enlarge() -> None:
+        """A picture on 4 x 4 maps is mush: choosing one takes the first shape to maps that show it."""
+        if st.session_state[f"input/{c.lang}"] != "random" and c.shape == DEFAULT_SHAPES["NCHW"]:
+            for axis in "HW":
+                st.session_state[axis_key("NCHW", axis, c.lang)] = PICTURED
+
+    return _named(c, "input", "input.label", KINDS, "input", on_change=enlarge)
 
 
 def choose_input(c: Choices, kind: str) -> tuple[Source, list[Tensor]]:
@@ -96,7 +107,7 @@ def _sample(c: Choices) -> Sample:
     return Sample(seed=c.seed, **chosen)
 
 
-def _named(c: Choices, key: str, label: str, options: tuple[str, ...], words: str) -> str:
+def _named(c: Choices, key: str, label: str, options: tuple[str, ...], words: str, **look: Any) -> str:
     return pick(
         key,
         c.say(label),
@@ -105,6 +116,7 @@ def _named(c: Choices, key: str, label: str, options: tuple[str, ...], words: st
         lang=c.lang,
         names=lambda k: c.say(f"{words}.{k}"),
         label_visibility="collapsed",
+        **look,
     )
 
 
@@ -114,7 +126,6 @@ def _uploads(c: Choices) -> Uploads:
     turn = st.session_state.setdefault("uploads/turn", 0)
     files = st.file_uploader(
         c.say("input.upload_label"),
-        type=["jpg", "jpeg", "png", "webp", "gif", "bmp"],
         accept_multiple_files=True,
         key=f"uploads/{turn}",
     )
@@ -155,11 +166,13 @@ def _decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: igno
                 picture = load_image(data, side=SIDE)
         except ImageError as problem:
             reason = reasons[problem.code].format(**problem.details)
-            problems.append(c.say("input.upload_failed", name=_short(file.name), reason=reason))
+            problems.append(f"{_short(file.name)}{c.say('input.upload_colon')}{reason}")
         else:
             read[hashlib.sha256(data).hexdigest()] = np.asarray(picture, np.float32)
     if len(files) > MOST:
         problems.append(c.say("input.upload_most", most=MOST, count=len(files)))
+    if problems:
+        problems[-1] += " " + c.say("input.upload_others" if read else "input.upload_stays")
     return read, problems
 
 

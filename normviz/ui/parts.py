@@ -86,13 +86,17 @@ def credit(c: Choices, source: Source) -> None:
     names = ", ".join(describe(source.bank, c.shape[c.axes.index("C")]))
     words = c.say("bank.channels", names=names)
     if source.photo:
-        words = c.say("input.credit", credit=PHOTOGRAPHS[source.photo].credit) + " " + words
+        photo = PHOTOGRAPHS[source.photo]
+        said = {"file": photo.file, "author": photo.author, "licence": photo.licence}
+        words = c.say("input.credit", **said) + " " + words
     st.caption(words)
 
 
 def disturbance(c: Choices, done: records.Forward) -> None:
     """What a NaN, an Inf or a constant set did, counted in the result."""
     if c.disturb == "none":
+        return
+    if c.disturb == "constant" and not c.spec.sets:
         return
     if c.disturb == "constant":
         value = plain(float(done.y[c.cell]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from normviz.layouts import axes_of, default_cell
@@ -19,9 +21,9 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
     What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
     """
     said = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True)))
-    if _is_news("cell", said.cell, None):
+    if _is_news("cell", said.cell):
         pin(said.cell, shape)
-    if _is_news("look", said.look, ""):
+    if _is_news("look", said.look):
         remember("look", said.look, "")
     nothing: tuple[int, ...] = ()
     cell = remembered("cell", read_lengths, nothing)
@@ -29,12 +31,19 @@ def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
     return pin(cell if fits else None, shape)
 
 
-def _is_news(part: str, said: object, silence: object) -> bool:
-    """Whether the cube says something else than in the last run; a page without it says nothing."""
+def _is_news(part: str, said: object) -> bool:
+    """Whether the cube says something else than in the last run; until a hand has moved it says nothing.
+
+    What was never said is absent from its state, and so is not taken for "nothing is pinned".
+    """
+    told = st.session_state.get(CUBE)
     seen = f"{CUBE}/{part}"
-    before = st.session_state.get(seen, silence)
-    st.session_state[seen] = said if CUBE in st.session_state else silence
-    return CUBE in st.session_state and said != before
+    if not isinstance(told, Mapping) or part not in told:
+        st.session_state.pop(seen, None)
+        return False
+    news = seen not in st.session_state or st.session_state[seen] != said
+    st.session_state[seen] = said
+    return news
 
 
 def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:

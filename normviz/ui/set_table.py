@@ -29,6 +29,8 @@ def show_table(c: Choices, found: Distributions, axes: Sequence[str], shape: Seq
     decimals = st.column_config.NumberColumn(format="%.5f")
     numeric = [say(f"forward_page.{k}") for k in ("mean_before", "var_before", "mean_after", "var_after")]
     st.dataframe(columns, hide_index=True, column_config=dict.fromkeys(numeric, decimals))
+    if any(row.before.nonfinite or row.after.nonfinite for row in found.rows):
+        st.caption(say("forward_page.finite_only"))
     st.caption(say("forward_page.table_note", shown=f"{len(found.rows):,}", sets=f"{found.sets:,}"))
 
 

@@ -31,7 +31,7 @@ def shape_now(lang: str) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     layout = st.session_state.get(f"layout/{lang}") or layout_of(shape)
     start = shape if layout == layout_of(shape) else DEFAULT_SHAPES[layout]
     asked = tuple(
-        int(st.session_state.get(_axis(layout, a, lang)) or n) for a, n in zip(layout, start, strict=True)
+        int(st.session_state.get(axis_key(layout, a, lang)) or n) for a, n in zip(layout, start, strict=True)
     )
     return (start, asked) if cells(asked) > BUDGET else (asked, None)
 
@@ -47,13 +47,14 @@ def pick_shape(shape: tuple[int, ...], refused: tuple[int, ...] | None, lang: st
         st.selectbox(say("frame.layout"), order, place, format_func=names.__getitem__, key=f"layout/{lang}")
         for axis, length in zip(layout, refused or shape, strict=True):
             st.number_input(
-                f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, length, key=_axis(layout, axis, lang)
+                f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, length, key=axis_key(layout, axis, lang)
             )
         st.caption(say("frame.shape_help", budget=f"{BUDGET:,}", longest=f"{LONGEST:,}"))
     remember("shape", shape, DEFAULT_SHAPES["NCHW"], written=written(shape))
 
 
-def _axis(layout: str, axis: str, lang: str) -> str:
+def axis_key(layout: str, axis: str, lang: str) -> str:
+    """The key of the widget of an axis's length."""
     return f"{layout}.{axis}/{lang}"
 
 

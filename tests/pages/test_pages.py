@@ -321,7 +321,6 @@ def picture(at: AppTest) -> str:
     return str(at.get("plotly_chart")[0].proto.spec)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
     "make",
     [
@@ -335,19 +334,20 @@ def picture(at: AppTest) -> str:
     ],
     ids=["jpeg", "cmyk", "rgba", "palette", "webp", "gif", "bmp"],
 )
-def test_an_uploaded_picture_becomes_the_input(lang: str, make: Callable[[], bytes]) -> None:
-    at = visit("forward", lang=lang, input="upload", method="group_norm")
+def test_an_uploaded_picture_becomes_the_input(make: Callable[[], bytes]) -> None:
+    at = visit("forward", input="upload", method="group_norm")
     photograph = picture(at)
     upload(at, ("mine.jpg", make()))
     assert errors(at) == [] and compared(at)
     assert picture(at) != photograph
-    assert say(lang, "input.upload_done", count=1) in texts(at)
+    assert say("en", "input.upload_done", count=1) in texts(at)
     # The widget has let go of the file's bytes.
     assert not uploader(at).value
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(
+    ("lang", "broken"), list(zip(itertools.cycle(LANGUAGES), BROKEN.values(), strict=False)), ids=BROKEN
+)
 def test_what_is_no_picture_is_one_sentence_and_the_result_stays(
     lang: str, broken: tuple[str, bytes]
 ) -> None:
