@@ -32,7 +32,7 @@ def test_the_methods_in_their_order() -> None:
         "l2_norm",
     ]
     assert all(key == entry.key for key, entry in METHODS.items())
-    with pytest.raises(ValueError, match="There is no method 'groupnorm'.*group_norm"):
+    with pytest.raises(ValueError, match=r"There is no method 'groupnorm'.*group_norm"):
         METHODS["groupnorm"]
 
 
