@@ -100,7 +100,7 @@ def moments(summary: Summary) -> str:
             # A figure space keeps the digits below one another where a zero has no sign.
             text = text.replace("+0.00 ", "\u20070.00 ").replace("-0.00 ", "\u20070.00 ")
         else:
-            text = f"{0.0 if abs(mean) < 1e-3 * size else mean:+.1e} ± {std:.1e}"
+            text = f"{'0' if abs(mean) < 1e-3 * size else f'{mean:+.1e}'} ± {std:.1e}"
         text = text.replace("-", "−")
     return text + (f"  {summary.nonfinite:,} NaN/Inf" if summary.nonfinite else "")
 

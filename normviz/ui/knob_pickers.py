@@ -40,6 +40,12 @@ def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **l
     label = f"{knob.name}: {speaker(lang)(f'knob.{knob.name}')}"
     choices = knob.choices(lengths)
     if choices:
+        before = st.session_state.get(f"chosen/{under}")
+        if before is not None and before not in choices:
+            used = knob.suited(knob.default, lengths)
+            st.toast(
+                speaker(lang)("frame.knob_out", knob=knob.name, value=before, axis=knob.divides, used=used)
+            )
         if len(choices) > 8:
             look |= {"select": True, "width": 110}
         default = knob.suited(knob.default, lengths)

@@ -224,6 +224,13 @@ def test_groups_that_no_longer_divide_fall_back(page: str, channels: int) -> Non
     assert errors(at) == []
     groups = widget(at, "group_norm.num_groups/en").value
     assert channels % groups == 0
+    # Said once, with what was asked for and what is used instead.
+    told = [toast.value for toast in at.toast]
+    assert (
+        told == []
+        if groups == 3
+        else f"num_groups = 3 does not divide C any more: shown with {groups}" in told[0]
+    )
     assert at.title[0].value and compared(at)
     if page == "cube":
         size = nv.METHODS["group_norm"].spec(num_groups=groups).sets[0]
