@@ -51,7 +51,7 @@ def test_an_uploaded_jpeg_ends_in_histograms_before_and_after(page: Page, app_ur
     open_forward(page, app_url, **CHOSEN)
     photograph = traces(page)
     upload(page, jpeg)
-    expect(page.get_by_text("1 uploaded image(s)")).to_be_visible()
+    expect(page.get_by_text("uploaded images (1)")).to_be_visible()
     wait_ready(page)
     mine = traces(page)
     assert mine != photograph
@@ -60,7 +60,7 @@ def test_an_uploaded_jpeg_ends_in_histograms_before_and_after(page: Page, app_ur
     assert sum(1 for _, heights in mine if len(heights) > 5) >= 2
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     expect(page.get_by_text("agree: largest difference")).to_be_visible()
-    expect(page.get_by_text("1 image(s) in use")).to_be_visible()
+    expect(page.get_by_text("Images in use: 1")).to_be_visible()
     # One axis for both: every curve of the picture hangs on the same x.
     axes = page.locator(RIDGE).evaluate(
         """node => [...new Set(node._fullData.map(t => t.xaxis ?? 'x'))]
@@ -80,7 +80,7 @@ def test_a_broken_file_is_one_sentence_and_the_result_stays(
     text.write_text("Dear reader, this is not a picture.\n" * 20, encoding="utf-8")
     open_forward(page, app_url, **CHOSEN)
     upload(page, jpeg)
-    expect(page.get_by_text("1 uploaded image(s)")).to_be_visible()
+    expect(page.get_by_text("uploaded images (1)")).to_be_visible()
     wait_ready(page)
     mine = traces(page)
     for broken in (truncated, text):
@@ -91,7 +91,7 @@ def test_a_broken_file_is_one_sentence_and_the_result_stays(
         wait_ready(page)
         assert "Traceback" not in alert.inner_text()
         assert traces(page) == mine
-        expect(page.get_by_text("1 uploaded image(s)")).to_be_visible()
+        expect(page.get_by_text("uploaded images (1)")).to_be_visible()
 
 
 def test_gamma_and_beta_move_what_comes_out(page: Page, app_url: str) -> None:

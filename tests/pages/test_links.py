@@ -81,7 +81,7 @@ CHOSEN: list[tuple[str, str, dict[str, str], Any, tuple[str, str]]] = [
     ("forward", "rows", {}, "overall", ("rows", "overall")),
     ("forward", "gamma", {}, 2.5, ("gamma", "2.5")),
     ("forward", "beta", {}, -3.0, ("beta", "-3.0")),
-    ("forward", "input", {}, "photo", ("input", "photo")),
+    ("forward", "input", {"shape": "4x8x6x6"}, "photo", ("input", "photo")),
     ("forward", "photo", {"input": "photo"}, "flower", ("photo", "flower")),
     ("forward", "bank", {"input": "photo"}, "seeded", ("bank", "seeded")),
     ("forward", "mean", {}, 4.0, ("mean", "4.0")),
@@ -263,3 +263,12 @@ def valid(at: AppTest) -> bool:
     """Whether the shared choices are among those there are."""
     chosen = {str(key).partition("/")[0]: value for _, key, value in seen(at) if key and "/" in key}
     return chosen["method"] in nv.METHODS and chosen["lang"] in LANGUAGES
+
+
+def test_the_first_picture_is_shown_on_maps_large_enough_to_see() -> None:
+    at = visit("forward")
+    fine(widget(at, "input/en").set_value("photo").run())
+    assert link(at) == {"input": "photo", "shape": "8x12x16x16"}
+    chosen = visit("forward", shape="8x12x6x6")
+    fine(widget(chosen, "input/en").set_value("photo").run())
+    assert link(chosen) == {"input": "photo", "shape": "8x12x6x6"}
