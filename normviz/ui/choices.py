@@ -73,7 +73,7 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
             "method",
             say("frame.method"),
             tuple(METHODS),
-            "batch_norm",
+            next(iter(METHODS)),
             lang=lang,
             names=lambda k: str(say(f"method.{k}.name")),
             select=True,
