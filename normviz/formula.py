@@ -120,8 +120,9 @@ def worked_lines(
         np.broadcast_to(a, given.shape)[cell] for a in (found.mean, found.second, found.size, found.divisor)
     ]
     mean, second, size, divisor = (float(v) for v in full)
-    y = float(normalize(given, spec, running=running, weight=weight, bias=bias)[cell])
-    bare = float(normalize(given, spec, running=running)[cell])
+    bare = y = float(normalize(given, spec, running=running)[cell])
+    if weight is not None or bias is not None:
+        y = float(normalize(given, spec, running=running, weight=weight, bias=bias)[cell])
     where = ",".join(map(str, cell))
     value = number(float(given[cell]))
     members = [_interval(part.set, layout, cell, given.shape) for part in spec.parts]
