@@ -1,92 +1,23 @@
-"""The four steps on a real tensor: before and after, training and evaluating, checked against torch."""
+"""Real passes: before and after, training and evaluating, devices, weights and conventions, topic by topic."""
 
 import streamlit as st
 
-from normviz.catalogue import METHODS
-from normviz.figures.ridge import ridge
-from normviz.figures.theme import CONFIG
-from normviz.formula import lines
-from normviz.layouts import layout_of
-from normviz.text.lookup import section
-from normviz.ui import cached
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
-from normviz.ui.inputs import choose_input, choose_kind
-from normviz.ui.maps_view import show_maps
-from normviz.ui.parts import agreement, caption, credit, disturbance, head, pass_of
-from normviz.ui.set_table import MOST, show_table
-from normviz.ui.steps import show_steps
-
-SHOWN = 8
+from normviz.ui.controls import pick
+from normviz.ui.topics.table import topics_of
 
 c: Choices = st.session_state["choices"]
-say = c.say
-
-
-def _buttons(key: str, options: tuple[str, ...]) -> str:
-    names = {option: say(f"forward_page.{option}") for option in options}
-    label = say(f"forward_page.{key}")
-    return pick(key, label, options, options[0], lang=c.lang, names=names, label_visibility="collapsed")
-
-
-def _slider(key: str, start: float) -> float:
-    label = say(f"forward_page.{key}")
-    return number(key, label, start, -3.0, 3.0, lang=c.lang, slider=True, step=0.1, width=320)
-
-
-top = st.container()
-with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
-    kind = choose_kind(c)
-    mode = "train"
-    if c.method.evaluating:
-        mode = _buttons("mode", ("train", "eval"))
-    by = _buttons("rows", ("by_set", "overall"))
-source, images = choose_input(c, kind)
-shown = METHODS[c.method.evaluating] if mode == "eval" else c.method
-spec = shown.spec(**c.knobs)
-with top:
-    lead = "lead_overall" if by == "overall" else "lead_sets" if spec.sets else "lead_alone"
-    head(say(f"forward_page.title_{spec.outcome}", name=c.name), say(f"forward_page.{lead}"))
-picture = st.container()
-gamma, beta = 1.0, 0.0
-with st.container(horizontal=True, key="nv-affine"):
-    if spec.affine.weight:
-        gamma = _slider("gamma", 1.0)
-    if spec.affine.bias:
-        beta = _slider("beta", 0.0)
-    if not spec.affine.weight:
-        st.caption(say("forward_page.no_affine", name=c.name))
-try:
-    with picture, st.spinner(say("agree.loading")):
-        x = cached.tensor(source, images)
-        what = pass_of(c, gamma=gamma, beta=beta, evaluating=mode == "eval")
-        done = cached.forward(source, what, images)
-except ValueError as problem:
-    picture.error(say("error.pass", reason=str(problem)), icon=":material/error:")
-    st.stop()
-
-found = cached.distributions(source, what, spec, SHOWN, done)
-with picture:
-    figure = ridge(found, words=section(c.lang, "ridge"), axes=c.axes, overall=by == "overall")
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="ridge")
-    show_maps(c, source, images, done)
-    with st.container(key="nv-check", gap="xsmall"):
-        agreement(c, done)
-        disturbance(c, done)
-        if done.running:
-            st.markdown(say("forward_page.trained", batches=cached.BATCHES, momentum=cached.MOMENTUM))
-        caption(c, source, count=len(images))
-        credit(c, source)
-        notes = [say("forward_page.more_sets", shown=len(found.rows), sets=f"{found.sets:,}")]
-        before, after = (f"{n:,}" for n in found.outside)
-        if any(found.outside):
-            notes.append(say("forward_page.outside", before=before, after=after))
-        if not c.method.evaluating:
-            notes.append(say("forward_page.same", name=c.name))
-        st.caption(" ".join(notes))
-st.subheader(say("forward_page.steps", cell=f"({', '.join(map(str, c.cell))})"), anchor=False)
-show_steps(
-    c, lines(spec, layout=layout_of(c.shape)), cached.worked(source, spec, gamma, beta, x, done.running)
-)
-with st.expander(say("forward_page.table"), icon=":material/table:"):
-    show_table(c, cached.distributions(source, what, spec, MOST, done), c.axes, c.shape)
+topics = topics_of(c.method)
+chosen = "pass"
+if len(topics) > 1:
+    with st.container(key="nv-topics"):
+        chosen = pick(
+            "topic",
+            c.say("topic.label"),
+            tuple(topics),
+            "pass",
+            lang=c.lang,
+            names=lambda key: c.say(f"topic.{key}"),
+            label_visibility="collapsed",
+        )
+topics[chosen].show(c)

@@ -20,7 +20,13 @@ PROSE = re.compile(r"(?:\b[a-z]{2,}\b.*?){3}", re.DOTALL)
 
 
 def read(language: str) -> dict[str, str]:
-    return dict(flat(tomllib.loads((TEXT / f"{language}.toml").read_text("utf-8"))))
+    """All words of a language; a key that two of its files have is an error."""
+    found: dict[str, str] = {}
+    for path in sorted((TEXT / language).glob("*.toml")):
+        here = dict(flat(tomllib.loads(path.read_text("utf-8"))))
+        assert not found.keys() & here.keys(), f"{path.name} says again: {found.keys() & here.keys()}"
+        found |= here
+    return found
 
 
 def flat(table: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -42,7 +48,7 @@ def placeholders(text: str) -> set[str]:
 def differences(english: dict[str, str], chinese: dict[str, str]) -> Iterator[str]:
     """What stands between the two, one line each."""
     for key in sorted(english.keys() ^ chinese.keys()):
-        yield f"{key}: only in {'en' if key in english else 'zh'}.toml"
+        yield f"{key}: only in {'en' if key in english else 'zh'}"
     for key in sorted(english.keys() & chinese.keys()):
         en, zh = english[key], chinese[key]
         if not en.strip() or not zh.strip():
@@ -55,12 +61,17 @@ def differences(english: dict[str, str], chinese: dict[str, str]) -> Iterator[st
         if PROSE.search(APART.sub(" ", en)) and not CJK.search(zh):
             yield f"{key}: not translated: {zh!r}"
         if CJK.search(en) and en != zh:
-            yield f"{key}: Chinese in en.toml: {en!r}"
+            yield f"{key}: Chinese in en: {en!r}"
+
+
+def test_both_languages_have_the_same_files() -> None:
+    english, chinese = ({path.name for path in (TEXT / lang).iterdir()} for lang in ("en", "zh"))
+    assert english == chinese
 
 
 def test_both_languages_say_the_same() -> None:
     english = read("en")
-    assert english, "en.toml is empty"
+    assert english, "there are no words"
     assert list(differences(english, read("zh"))) == []
 
 

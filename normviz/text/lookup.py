@@ -1,4 +1,4 @@
-"""Words by language and key, with numbers put in.
+"""Words by language and key, with numbers put in. A language is a folder of text files, one for each room of the app.
 
 >>> say("en", "lead.standard", size="128", sets="12")
 '**128 cells** share a mean and a variance; this tensor has **12** of each.'
@@ -21,8 +21,11 @@ def words(language: str) -> Mapping[str, str]:
     """All words of a language by dotted key."""
     if language not in LANGUAGES:
         raise ValueError(f"There are no words in {language!r}: the languages are {', '.join(LANGUAGES)}.")
-    text = files("normviz.text").joinpath(f"{language}.toml").read_text(encoding="utf-8")
-    return dict(_flat(tomllib.loads(text)))
+    found: dict[str, str] = {}
+    for file in files("normviz.text").joinpath(language).iterdir():
+        if file.name.endswith(".toml"):
+            found |= dict(_flat(tomllib.loads(file.read_text(encoding="utf-8"))))
+    return found
 
 
 def say(language: str, key: str, **numbers: Any) -> str:

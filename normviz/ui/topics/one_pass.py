@@ -1,0 +1,94 @@
+"""One pass: the four steps on a real tensor, before and after, in training and evaluation, checked against torch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from normviz.catalogue import METHODS
+from normviz.figures.ridge import ridge
+from normviz.figures.theme import CONFIG
+from normviz.formula import lines
+from normviz.layouts import layout_of
+from normviz.text.lookup import section
+from normviz.ui import cached
+from normviz.ui.choices import Choices
+from normviz.ui.controls import number, pick
+from normviz.ui.inputs import choose_input, choose_kind
+from normviz.ui.maps_view import show_maps
+from normviz.ui.parts import agreement, caption, credit, disturbance, head, pass_of
+from normviz.ui.set_table import MOST, show_table
+from normviz.ui.steps import show_steps
+
+SHOWN = 8
+
+
+def show(c: Choices) -> None:
+    """The four steps of one pass."""
+    say = c.say
+    top = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+        kind = choose_kind(c)
+        mode = "train"
+        if c.method.evaluating:
+            mode = _buttons(c, "mode", ("train", "eval"))
+        by = _buttons(c, "rows", ("by_set", "overall"))
+    source, images = choose_input(c, kind)
+    shown = METHODS[c.method.evaluating] if mode == "eval" else c.method
+    spec = shown.spec(**c.knobs)
+    with top:
+        lead = "lead_overall" if by == "overall" else "lead_sets" if spec.sets else "lead_alone"
+        head(say(f"forward_page.title_{spec.outcome}", name=c.name), say(f"forward_page.{lead}"))
+    picture = st.container()
+    gamma, beta = 1.0, 0.0
+    with st.container(horizontal=True, key="nv-affine"):
+        if spec.affine.weight:
+            gamma = _slider(c, "gamma", 1.0)
+        if spec.affine.bias:
+            beta = _slider(c, "beta", 0.0)
+        if not spec.affine.weight:
+            st.caption(say("forward_page.no_affine", name=c.name))
+    try:
+        with picture, st.spinner(say("agree.loading")):
+            x = cached.tensor(source, images)
+            what = pass_of(c, gamma=gamma, beta=beta, evaluating=mode == "eval")
+            done = cached.forward(source, what, images)
+    except ValueError as problem:
+        picture.error(say("error.pass", reason=str(problem)), icon=":material/error:")
+        return
+
+    found = cached.distributions(source, what, spec, SHOWN, done)
+    with picture:
+        figure = ridge(found, words=section(c.lang, "ridge"), axes=c.axes, overall=by == "overall")
+        st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="ridge")
+        show_maps(c, source, images, done)
+        with st.container(key="nv-check", gap="xsmall"):
+            agreement(c, done)
+            disturbance(c, done)
+            if done.running:
+                st.markdown(say("forward_page.trained", batches=cached.BATCHES, momentum=cached.MOMENTUM))
+            caption(c, source, count=len(images))
+            credit(c, source)
+            notes = [say("forward_page.more_sets", shown=len(found.rows), sets=f"{found.sets:,}")]
+            before, after = (f"{n:,}" for n in found.outside)
+            if any(found.outside):
+                notes.append(say("forward_page.outside", before=before, after=after))
+            if not c.method.evaluating:
+                notes.append(say("forward_page.same", name=c.name))
+            st.caption(" ".join(notes))
+    st.subheader(say("forward_page.steps", cell=f"({', '.join(map(str, c.cell))})"), anchor=False)
+    show_steps(
+        c, lines(spec, layout=layout_of(c.shape)), cached.worked(source, spec, gamma, beta, x, done.running)
+    )
+    with st.expander(say("forward_page.table"), icon=":material/table:"):
+        show_table(c, cached.distributions(source, what, spec, MOST, done), c.axes, c.shape)
+
+
+def _buttons(c: Choices, key: str, options: tuple[str, ...]) -> str:
+    names = {option: c.say(f"forward_page.{option}") for option in options}
+    label = c.say(f"forward_page.{key}")
+    return pick(key, label, options, options[0], lang=c.lang, names=names, label_visibility="collapsed")
+
+
+def _slider(c: Choices, key: str, start: float) -> float:
+    label = c.say(f"forward_page.{key}")
+    return number(key, label, start, -3.0, 3.0, lang=c.lang, slider=True, step=0.1, width=320)

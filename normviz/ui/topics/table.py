@@ -1,0 +1,27 @@
+"""The topics of the forward page, and for which methods each has something to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from normviz.methods import Method
+from normviz.ui.choices import Choices
+from normviz.ui.topics import one_pass
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One view of the forward page: its key (in links and words), what draws it, and which methods have it."""
+
+    key: str
+    show: Callable[[Choices], None]
+    fits: Callable[[Method], bool] = lambda method: True
+
+
+TOPICS = (Topic("pass", one_pass.show),)
+
+
+def topics_of(method: Method) -> dict[str, Topic]:
+    """The topics that say something about this method, by key."""
+    return {topic.key: topic for topic in TOPICS if topic.fits(method)}
