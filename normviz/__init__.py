@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from normviz.catalogue import METHODS
 from normviz.extents import Groups, Own, Whole, Window
-from normviz.formula import latex, worked
+from normviz.formula import latex
 from normviz.methods import Knob, Method, Paper
 from normviz.reference import normalize
 from normviz.samples import Sample
 from normviz.snippet import snippet
 from normviz.spec import L2, Affine, Part, Response, Root, Running, Spec, StatSet
+from normviz.worked import worked
 
 if TYPE_CHECKING:
     from normviz.figures.cube import cube

@@ -1,15 +1,18 @@
 """A torch layer as a value: built with a ``torch.nn`` that is passed in, or written out as source.
 
 One :class:`Layer` is both the module that runs and the code that is shown, so the two cannot drift apart; and nothing
-here imports torch.
+here imports torch. What torch has no layer for is ``written`` out (:mod:`normviz.written`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
+
+from normviz.written import Written, source
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,9 @@ class Layer:
 
     ``move`` names the axes between which the channels travel before the call, and back after it, where the layout has
     them elsewhere than the layer: (1, -1) for a channels-last layer on (N, C, H, W). ``unsqueeze`` adds a last axis of
-    length 1 for layers that want one. ``function`` calls ``nn.functional`` instead of a class.
+    length 1 for layers that want one. ``function`` calls ``nn.functional`` instead of a class. A layer that is
+    ``written`` is no class of torch's: its name is that of the class the function gives. One with ``second`` takes
+    another input of the same shape, called ``style``. ``frozen`` parameters are not trained.
     """
 
     name: str
@@ -27,45 +32,58 @@ class Layer:
     unsqueeze: bool = False
     evaluating: bool = False
     function: bool = False
+    written: Written | None = None
+    second: bool = False
+    frozen: bool = False
 
     def build(self, nn: ModuleType) -> Any:
         """The ``torch.nn.Module``."""
         module = self._function(nn) if self.function else self._adapted(nn)(**self.arguments)
-        return module.eval() if self.evaluating else module
+        if self.evaluating:
+            module.eval()
+        return module.requires_grad_(False) if self.frozen else module
 
     def code(self) -> str:
-        """Lines of Python that make ``y`` from ``x``, given ``from torch import nn``."""
+        """Lines of Python that make ``y`` from ``x``, given ``torch`` and ``from torch import nn``."""
         return "\n".join(line for line in (self.making(), self.calling()) if line)
 
     def making(self) -> str:
-        """The line that makes the layer; empty for a function, which needs none."""
+        """The lines that make the layer; empty for a function, which needs none."""
         if self.function:
             return ""
-        return f"layer = nn.{self.name}({self._arguments()}){'.eval()' if self.evaluating else ''}"
+        after = ".eval()" if self.evaluating else ""
+        after += ".requires_grad_(False)" if self.frozen else ""
+        if self.written is None:
+            return f"layer = nn.{self.name}({self._arguments()}){after}"
+        return f"{source(self.written)}\n\n\nlayer = {self.name}({self._arguments()}){after}"
 
     def calling(self) -> str:
-        """The line that makes ``y`` from ``x``."""
-        x, after = "x", ""
+        """The line that makes ``y`` from ``x`` (and from ``style``, where there is a second input)."""
+        before, after = "{}", ""
         if self.move:
-            x, after = f"x.movedim{self.move}", f".movedim{self.move[::-1]}"
+            before, after = f"{{}}.movedim{self.move}", f".movedim{self.move[::-1]}"
         if self.unsqueeze:
-            x, after = f"{x}.unsqueeze(-1)", f".squeeze(-1){after}"
+            before, after = f"{before}.unsqueeze(-1)", f".squeeze(-1){after}"
+        inputs = ", ".join(before.format(name) for name in (("x", "style") if self.second else ("x",)))
         if self.function:
-            return f"y = nn.functional.{self.name}({x}, {self._arguments()}){after}"
-        return f"y = layer({x}){after}"
+            return f"y = nn.functional.{self.name}({inputs}, {self._arguments()}){after}"
+        return f"y = layer({inputs}){after}"
 
     def _arguments(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.arguments.items())
 
     def _adapted(self, nn: ModuleType) -> type:
-        base: type = getattr(nn, self.name)
+        # The torch that this torch.nn is part of has been imported by whoever gave it.
+        torch = sys.modules[nn.__name__.partition(".")[0]]
+        base: type = self.written(torch, nn) if self.written else getattr(nn, self.name)
         if not (self.move or self.unsqueeze):
             return base
         move, unsqueeze = self.move, self.unsqueeze
 
-        def forward(module: Any, x: Any) -> Any:
-            x = x.movedim(*move) if move else x
-            y = base.forward(module, x.unsqueeze(-1) if unsqueeze else x)  # type: ignore[attr-defined]
+        def forward(module: Any, *inputs: Any) -> Any:
+            inputs = tuple(x.movedim(*move) for x in inputs) if move else inputs
+            inputs = tuple(x.unsqueeze(-1) for x in inputs) if unsqueeze else inputs
+            y = base.forward(module, *inputs)  # type: ignore[attr-defined]
             y = y.squeeze(-1) if unsqueeze else y
             return y.movedim(*move[::-1]) if move else y
 

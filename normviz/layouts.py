@@ -107,11 +107,11 @@ def front_cell(axes: Sequence[tuple[str, int]], shown: Arrangement) -> tuple[int
     return tuple(cell.values())
 
 
-def default_cell(shape: Shape) -> tuple[int, ...]:
-    """The cell to start from: on the front of the layout's first arrangement.
+def default_cell(shape: Shape, layout: str = "") -> tuple[int, ...]:
+    """The cell to start from: on the front of the first arrangement of the layout (by default that of activations).
 
     >>> default_cell((8, 12, 4, 4))
     (0, 5, 1, 0)
     """
-    layout = layout_of(shape)
+    layout = layout or layout_of(shape)
     return front_cell(tuple(zip(layout, shape, strict=True)), arrangement(layout)[1])

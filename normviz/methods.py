@@ -98,6 +98,11 @@ class Method:
         """The year of the paper."""
         return self.paper.year
 
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """The layouts it works on, which do not depend on its knobs."""
+        return self.spec().layouts
+
     def spec(self, **knobs: Any) -> Spec:
         """The whole mathematics, for these knobs."""
         return self.rule(**self.complete(knobs))

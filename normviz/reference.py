@@ -41,7 +41,8 @@ def normalize(
 
     ``x`` has the axes of one of the Spec's layouts: (N, C), (N, L, C) or (N, C, H, W). ``running`` is (mean, variance),
     each of the shape of the running buffers, by default a new layer's zeros and ones. ``weight`` and ``bias`` have
-    torch's shapes, by default a new layer's start. The result is float64, dimensionless but for weight and bias.
+    torch's shapes, by default a new layer's start; where the Spec takes them from a second input they are given by
+    :func:`transferred`. The result is float64, dimensionless but for weight and bias.
 
     Raises ValueError where the shape, the buffers or the parameters do not fit the Spec.
 
@@ -57,7 +58,7 @@ def normalize(
         found = moments(given, spec, running=running)
         y = (values - found.mean) / found.divisor
         if spec.running and spec.running.r_max is not None:
-            r, d = corrections(found, spec.running, _buffers(spec, spec.running, values.shape, running), spec)
+            r, d = corrections(found, spec, values.shape, running=running)
             y = y * r + d
         if weight is not None:
             y = y * aligned(weight, spec.affine.weight, spec, values.shape, "weight")
@@ -94,14 +95,56 @@ def moments(x: npt.ArrayLike, spec: Spec, *, running: Buffers | None = None) -> 
 
 
 def corrections(
-    found: Moments, rule: Running, buffers: tuple[FloatArray, FloatArray], spec: Spec
+    found: Moments, spec: Spec, shape: Sequence[int], *, running: Buffers | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Batch Renormalization's r and d (Ioffe 2017, algorithm 1), constants in its backward pass."""
-    mean, var = buffers
-    r_max, d_max = rule.r_max or 1.0, rule.d_max or 0.0
+    """Batch Renormalization's r and d for every cell (Ioffe 2017, algorithm 1), constants in its backward pass.
+
+    r = std_B / std clipped to [1 / r_max, r_max] and d = (mean_B - mean) / std clipped to [-d_max, d_max], with the
+    mean and std = sqrt(var + eps) of the running buffers. Raises ValueError where the Spec has no such rule.
+
+    >>> import normviz as nv
+    >>> spec = nv.METHODS["batch_renorm"].spec(r_max=3.0, d_max=5.0)
+    >>> x = np.array([[1.0], [5.0]])  # mean 3 and std 2 against the buffers' 0 and 1
+    >>> r, d = corrections(moments(x, spec), spec, x.shape)
+    >>> r.round(3).item(), d.round(3).item()
+    (2.0, 3.0)
+    """
+    rule = spec.running
+    if rule is None or rule.r_max is None or rule.d_max is None:
+        raise ValueError(
+            "This Spec has no r_max and d_max: only Batch Renormalization is corrected by r and d."
+        )
+    mean, var = _buffers(spec, rule, shape, running)
     std = _divide_by(spec, var, found.size, np.dtype(np.float64))
-    r = np.clip(found.divisor / std, 1 / r_max, r_max)
-    return r, np.clip((found.mean - mean) / std, -d_max, d_max)
+    with np.errstate(all="ignore"):
+        r = np.clip(found.divisor / std, 1 / rule.r_max, rule.r_max)
+        return r, np.clip((found.mean - mean) / std, -rule.d_max, rule.d_max)
+
+
+def start(x: npt.ArrayLike, spec: Spec) -> FloatArray:
+    """The weight that makes y = x, of the shape of the weight: where Weight Norm's g starts in torch, at the lengths.
+
+    >>> import normviz as nv
+    >>> start(np.array([[3.0, 4.0], [0.0, 2.0]]), nv.METHODS["weight_norm"].spec())
+    array([5., 2.])
+    """
+    values = np.asarray(x)
+    return _along(moments(values, spec).divisor, spec.affine.weight, spec, values.shape)
+
+
+def transferred(second: npt.ArrayLike, spec: Spec) -> tuple[FloatArray, FloatArray]:
+    """The weight and bias that a second input gives: its sets' divisors and means, over the axes of the Spec's affine.
+
+    >>> import normviz as nv
+    >>> style = np.array([3.0, 5.0]).reshape(1, 1, 1, 2)
+    >>> weight, bias = transferred(style, nv.METHODS["adaptive_instance_norm"].spec())
+    >>> weight.round(3).tolist(), bias.tolist()
+    ([[1.0]], [[4.0]])
+    """
+    values = np.asarray(second)
+    found = moments(values, spec)
+    weight = _along(found.divisor, spec.affine.weight, spec, values.shape)
+    return weight, _along(found.mean, spec.affine.bias, spec, values.shape)
 
 
 def total(x: FloatArray, intervals: Sequence[Interval]) -> FloatArray:
@@ -177,3 +220,12 @@ def aligned(
     present = [n for n in names if n in axes]
     in_order = np.transpose(array, np.argsort([axes.index(n) for n in present]))
     return in_order.reshape([n if a in present else 1 for a, n in zip(axes, shape, strict=True)])
+
+
+def _along(each: FloatArray, names: tuple[str, ...], spec: Spec, shape: Sequence[int]) -> FloatArray:
+    """Of a statistic that broadcasts against the tensor its values along these axes, in that order."""
+    axes = spec.axes(shape)
+    full = np.broadcast_to(each, tuple(shape))
+    first = full[tuple(slice(None) if a in names else 0 for a in axes)]
+    left = [a for a in axes if a in names]
+    return np.ascontiguousarray(first.transpose([left.index(n) for n in names if n in left]))

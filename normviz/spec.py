@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -159,14 +160,17 @@ class Running:
 
 @dataclass(frozen=True)
 class Affine:
-    """The axes of the learned weight (gamma) and bias (beta); the axes a tensor lacks are left out.
+    """The axes of weight (gamma) and bias (beta); the axes a tensor lacks are left out.
 
     ``identity_at_start`` is Weight Norm's convention in torch: the weight starts at the divisor, so that y = x.
+    ``origin`` says where the two come from: ``learned``; ``frozen``, once learned and now constants; or ``second``,
+    the standard deviations and means of a second input's sets, as Adaptive Instance Norm takes them.
     """
 
     weight: tuple[str, ...] = ()
     bias: tuple[str, ...] = ()
     identity_at_start: bool = False
+    origin: Literal["learned", "frozen", "second"] = "learned"
 
 
 @dataclass(frozen=True)
@@ -188,9 +192,19 @@ class Spec:
     @property
     def outcome(self) -> str:
         """What the sets have in common afterwards: ``standard`` (mean 0, variance 1), ``rms`` (root mean square 1),
-        ``unit`` (length 1), ``response`` (damped by its neighbours), or ``running`` (only close to standard)."""
+        ``unit`` (length 1), ``direction`` (a length of their own), ``response`` (damped by its neighbours),
+        ``transferred`` (the second input's mean and variance), or, only close to standard: ``running`` (read from
+        buffers), ``renormalized`` (corrected towards them), ``mixture`` (of several sets)."""
         if not self.parts:
             return "running"
+        if self.running:
+            return "renormalized"
+        if len(self.parts) > 1:
+            return "mixture"
+        if self.affine.identity_at_start:
+            return "direction"
+        if self.affine.origin == "second":
+            return "transferred"
         match self.divisor:
             case Root():
                 return "standard" if self.centred else "rms"
@@ -215,6 +229,9 @@ class Spec:
         return sum(part.set.count(shape) for part in self.parts)
 
     def parameter_count(self, shape: Shape) -> int:
-        """How many numbers are learned: the sizes of weight and bias."""
+        """How many numbers are learned: weight and bias, and a mixture's weights (of means and of variances)."""
+        mixing = 2 * len(self.parts) if len(self.parts) > 1 else 0
+        if self.affine.origin != "learned":
+            return mixing
         names = [axes for axes in (self.affine.weight, self.affine.bias) if axes]
-        return sum(math.prod(self.lengths(axes, shape)) for axes in names)
+        return mixing + sum(math.prod(self.lengths(axes, shape)) for axes in names)

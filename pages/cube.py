@@ -3,7 +3,7 @@
 import streamlit as st
 
 from normviz.formula import latex
-from normviz.layouts import ARRANGEMENTS, layout_of
+from normviz.layouts import ARRANGEMENTS
 from normviz.snippet import snippet
 from normviz.ui import cached
 from normviz.ui.choices import Choices
@@ -13,20 +13,20 @@ from normviz.ui.parts import (
     agreement,
     caption,
     changes,
+    default_source,
     disturbance,
     head,
     lead_numbers,
     pass_of,
-    random_source,
 )
 
 # Above this the pass is run only where its result is shown.
 COMPARED = 2**18
 
 c: Choices = st.session_state["choices"]
-source, what = random_source(c), pass_of(c)
-layout = layout_of(c.shape)
-running = not c.spec.sets
+source, what = default_source(c), pass_of(c)
+layout = c.layout
+running = c.spec.running is not None
 method = {"name": c.name, "who": c.say(f"method.{c.method.key}.who")}
 head(c.say("cube_page.title", **method), lead_numbers(c))
 
@@ -74,7 +74,7 @@ with right.container(key="nv-rail"):
         code = snippet(
             c.method,
             c.shape,
-            sample=c.sample,
+            sample=c.start,
             dtype=c.dtype,
             batches=cached.BATCHES,
             changes=changes(c),

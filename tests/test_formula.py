@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from normviz.catalogue import METHODS
-from normviz.formula import Lines, latex, lines, number, whole, worked, worked_lines
+from normviz.formula import Lines, latex, lines, number, whole
+from normviz.worked import worked, worked_lines
 from tests.strategies import EVERYWHERE, cases, cells, examples, seeds, values
 
 

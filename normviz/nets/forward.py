@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from normviz.catalogue import METHODS
+from normviz.catalogue import evaluation
 from normviz.catalogue import method as find
-from normviz.methods import Method
 from normviz.nets.devices import check
 from normviz.records import Forward
-from normviz.reference import FloatArray, normalize
+from normviz.reference import FloatArray, normalize, start, transferred
+from normviz.samples import Sample
 from normviz.spec import Spec
 
 Running = tuple[FloatArray, FloatArray]
@@ -42,17 +42,20 @@ def forward(
     dtype: str = "float32",
     seed: int = 0,
     history: npt.ArrayLike | None = None,
+    second: npt.ArrayLike | None = None,
 ) -> Forward:
     """y = layer(x) with a fresh torch layer of the method, and how far the reference is from it.
 
     ``x`` has a layout of the method. ``gamma`` and ``beta`` fill the layer's weight and bias; they have no
-    effect where it has none, that is where ``spec.affine.weight`` (``.bias``) is empty.
+    effect where it has none, that is where ``spec.affine.weight`` (``.bias``) is empty. Where the weight starts at the
+    divisor (Weight Norm's g at the length) ``gamma`` multiplies that start; where scale and shift are a second input's
+    statistics, that is ``second`` (of x's shape; the next seed's sample where none is given) and the two do nothing.
 
-    A method that differs in evaluation, when ``evaluating``, and one that only reads running buffers, first
-    meets ``batches`` mini-batches in training mode: each N samples of ``history`` (of x where none is given, and of
-    x's shape), drawn with replacement by ``seed``.
-    Then y is what the layer makes of x in evaluation mode, and ``running`` is what its buffers hold (torch
-    keeps the unbiased variance; ``momentum`` is the weight of the new batch).
+    A method that differs in evaluation, when ``evaluating``, and one that reads running buffers, first meets
+    ``batches`` mini-batches in training mode: each N samples of ``history`` (of x where none is given, and of x's
+    shape), drawn with replacement by ``seed``. Then y is what the layer makes of x, in evaluation mode unless it only
+    corrects towards its buffers, and ``running`` is what those held before (torch keeps the unbiased variance;
+    ``momentum`` is the weight of the new batch).
 
     The reference is held against the layer in ``dtype`` (``difference``) and once more in float64
     (``difference64``, of the same buffers, on the CPU where the device has no float64): the largest absolute
@@ -69,33 +72,42 @@ def forward(
             "the second from 0 to 1. Try 20 and 0.1."
         )
     method = find(method_key)
-    if evaluating and method.evaluating:
-        method = METHODS[method.evaluating]
+    shown, shown_knobs = evaluation(method, knobs) if evaluating else (method, dict(knobs))
     given = np.asarray(x, np.float64)
-    spec = method.spec(**knobs)
+    spec = shown.spec(**shown_knobs)
     layer = method.torch_layer(given.shape, **knobs)
-    parameters = _parameters(spec, given.shape, gamma, beta)
+    inputs = [given]
+    if spec.affine.origin == "second":
+        inputs.append(
+            Sample(seed).second().tensor(given.shape).astype(np.float64)
+            if second is None
+            else np.asarray(second, np.float64)
+        )
+    parameters = _parameters(spec, inputs, gamma, beta)
+
+    def fresh(where: str, kind: torch.dtype) -> Any:
+        return _filled(method.module(torch.nn, given.shape, **knobs), parameters, where, kind)
 
     with _one_thread(), torch.inference_mode():
-        seen = torch.tensor(given, dtype=kind, device=device)
-        module = _module(method, given.shape, knobs, gamma, beta, device, kind)
-        reads_buffers = spec.running is not None and not spec.parts
-        refusal = ""
+        seen = [torch.tensor(each, dtype=kind, device=device) for each in inputs]
+        module = fresh(device, kind)
+        running, refusal = None, ""
         try:
-            if reads_buffers:
-                past = (
-                    seen if history is None else torch.tensor(np.asarray(history), dtype=kind, device=device)
-                )
+            if spec.running is not None:
+                past = torch.tensor(given if history is None else history, dtype=kind, device=device)
                 _train(module, past, batches, momentum, seed)
-            y = _array(module(seen))
-            y64 = _in_float64(method, given, knobs, gamma, beta, module, device)
+                running = _running(module)
+                module.train(bool(spec.parts))
+            buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+            y = _array(module(*seen))
+            y64 = _in_float64(fresh, inputs, buffers, module.training, device)
         except (ValueError, RuntimeError) as refused:
             refusal = str(refused)
-        running = _running(module) if reads_buffers else None
 
     # float32 holds every value of the half precisions; numpy has no bfloat16.
-    values = given if kind == torch.float64 else _array(seen.float()).astype(np.float32)
-    reference = normalize(values, spec, running=running, **parameters)
+    rounded = inputs if kind == torch.float64 else [_array(x.float()).astype(np.float32) for x in seen]
+    values = rounded[0]
+    reference = normalize(values, spec, running=running, **_parameters(spec, rounded, gamma, beta))
     if refusal:
         y, difference, difference64, disagreements = reference, math.nan, math.nan, 0
     else:
@@ -128,27 +140,34 @@ def compare(y: FloatArray, reference: FloatArray) -> tuple[float, int]:
     return largest, int((~same).sum())
 
 
-def _module(
-    method: Method,
-    shape: tuple[int, ...],
-    knobs: Mapping[str, Any],
-    gamma: float,
-    beta: float,
-    device: str,
-    kind: torch.dtype,
-) -> Any:
-    module = method.module(torch.nn, shape, **knobs).to(device, kind)
-    # Filled after the cast: a float32 1.3 would stay a rounded one in float64.
-    for name, value in (("weight", gamma), ("bias", beta)):
-        parameter = getattr(module, name, None)
-        if parameter is not None:
-            parameter.fill_(value)
+def _filled(module: Any, parameters: Mapping[str, FloatArray], where: str, kind: torch.dtype) -> Any:
+    """The module with these parameters, on this device."""
+    module = module.to(where, kind)
+    for name, value in parameters.items():
+        # Set after the cast: a float32 1.3 would stay a rounded one in float64.
+        tensor = torch.tensor(value, dtype=kind, device=where)
+        match getattr(module, name, None):
+            case torch.nn.Parameter() as parameter:
+                parameter.copy_(tensor.reshape(parameter.shape))
+            case None if hasattr(module, name):
+                setattr(module, name, tensor)
     return module
 
 
-def _parameters(spec: Spec, shape: tuple[int, ...], gamma: float, beta: float) -> dict[str, FloatArray]:
+def _parameters(
+    spec: Spec, inputs: Sequence[npt.NDArray[Any]], gamma: float, beta: float
+) -> dict[str, FloatArray]:
+    """The weight and bias, whatever their origin."""
+    if spec.affine.origin == "second":
+        return dict(zip(("weight", "bias"), transferred(inputs[1], spec), strict=True))
+    shape = inputs[0].shape
     named = {"weight": (spec.affine.weight, gamma), "bias": (spec.affine.bias, beta)}
-    return {name: np.full(spec.lengths(axes, shape), value) for name, (axes, value) in named.items() if axes}
+    filled = {
+        name: np.full(spec.lengths(axes, shape), value) for name, (axes, value) in named.items() if axes
+    }
+    if spec.affine.identity_at_start:
+        filled["weight"] *= start(inputs[0], spec)
+    return filled
 
 
 def _train(module: Any, x: torch.Tensor, batches: int, momentum: float, seed: int) -> None:
@@ -164,21 +183,18 @@ def _train(module: Any, x: torch.Tensor, batches: int, momentum: float, seed: in
 
 
 def _in_float64(
-    method: Method,
-    x: FloatArray,
-    knobs: Mapping[str, Any],
-    gamma: float,
-    beta: float,
-    trained: Any,
+    fresh: Callable[[str, torch.dtype], Any],
+    inputs: Sequence[FloatArray],
+    buffers: Mapping[str, torch.Tensor],
+    training: bool,
     device: str,
 ) -> FloatArray:
-    """The pass in float64, with the buffers of ``trained`` if the layer reads any."""
+    """The pass in float64, with these buffers."""
     where = "cpu" if device == "mps" else device
-    module = _module(method, x.shape, knobs, gamma, beta, where, torch.float64)
-    buffers = dict(trained.named_buffers())
+    module = fresh(where, torch.float64).train(training)
     for name, buffer in module.named_buffers():
         buffer.copy_(buffers[name])
-    return _array(module(torch.tensor(x, dtype=torch.float64, device=where)))
+    return _array(module(*(torch.tensor(x, dtype=torch.float64, device=where) for x in inputs)))
 
 
 def _running(module: Any) -> Running:

@@ -14,23 +14,32 @@ import numpy as np
 import streamlit as st
 
 from normviz import records
-from normviz.formula import Lines, worked_lines
+from normviz.catalogue import METHODS
+from normviz.formula import Lines
 from normviz.layouts import layout_of
+from normviz.reference import start, transferred
 from normviz.samples import Sample
 from normviz.spec import Spec
 from normviz.ui.serving import compute_slot, load_torch, torch_is_loaded
+from normviz.worked import worked_lines
 
 Shape = tuple[int, ...]
 #: How many resampled mini-batches the running averages have seen, and the weight of each.
 BATCHES, MOMENTUM = 20, 0.1
 #: The largest images that feature maps are made from, in pixels a side.
 LARGEST_SIDE = 512
+#: The photographs that come with scikit-learn.
+PHOTOGRAPHS = ("china", "flower")
 Knobs = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input comes from: a random tensor, a photograph or uploaded images, and what was put in by hand."""
+    """Where an input comes from, and what was put in by hand.
+
+    ``kind``: a ``random`` tensor, the feature maps of a ``photo`` or of an ``upload``; or a layer's weight, ``initial``,
+    ``trained`` or ``filters``.
+    """
 
     kind: str
     shape: Shape
@@ -74,8 +83,23 @@ def tensor(source: Source, images: Sequence[records.Tensor] = ()) -> records.Ten
 
 @st.cache_data(max_entries=24, **CACHE)
 def _tensor(source: Source, _images: Sequence[records.Tensor]) -> records.Tensor:
-    x = source.sample.tensor(source.shape) if source.kind == "random" else _feature_maps(source, _images)
+    match source.kind:
+        case "random":
+            x = source.sample.tensor(source.shape)
+        case "photo" | "upload":
+            x = _feature_maps(source, _images)
+        case _:
+            x = _kernel(source)
     return _disturbed(x, source)
+
+
+def second(source: Source) -> Source:
+    """The second input beside this one: the next seed's random tensor, or the other photograph."""
+    calm = replace(source, disturb="none", cell=(), spec=None)
+    if source.kind == "random":
+        return replace(calm, sample=source.sample.second())
+    other = next(photo for photo in PHOTOGRAPHS if photo != source.photo)
+    return replace(calm, kind="photo", uploads=(), photo=other)
 
 
 def forward(source: Source, what: Pass, images: Sequence[records.Tensor] = ()) -> records.Forward:
@@ -90,6 +114,8 @@ def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> r
     history = (
         None if source.disturb == "none" else tensor(replace(source, disturb="none", spec=None), _images)
     )
+    with_second = METHODS[what.method].spec(**dict(what.knobs)).affine.origin == "second"
+    other = tensor(second(source)) if with_second else None
     with compute_slot():
         from normviz.nets.forward import forward as run
 
@@ -104,6 +130,7 @@ def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> r
             dtype=what.dtype,
             seed=source.sample.seed,
             history=history,
+            second=other,
             batches=BATCHES,
             momentum=MOMENTUM,
         )
@@ -125,6 +152,10 @@ def worked(
     axes = spec.affine
     weight = np.full(spec.lengths(axes.weight, source.shape), gamma) if axes.weight and gamma != 1 else None
     bias = np.full(spec.lengths(axes.bias, source.shape), beta) if axes.bias and beta != 0 else None
+    if axes.origin == "second":
+        weight, bias = transferred(tensor(second(source)), spec)
+    elif axes.identity_at_start and weight is not None:
+        weight = weight * start(_x, spec)
     return worked_lines(_x, spec, source.cell, running=_running, weight=weight, bias=bias)
 
 
@@ -190,6 +221,13 @@ def _feature_maps(source: Source, images: Sequence[records.Tensor]) -> records.T
         return maps
     tokens = np.ascontiguousarray(maps.reshape(n, channels, -1).transpose(0, 2, 1))
     return tokens[:, : source.shape[1]] if len(source.shape) == 3 else tokens[:, 0]
+
+
+def _kernel(source: Source) -> records.Tensor:
+    with compute_slot():
+        from normviz.nets.kernels import kernel
+
+        return kernel(source.kind, source.shape, source.sample.seed)
 
 
 def _disturbed(x: records.Tensor, source: Source) -> records.Tensor:

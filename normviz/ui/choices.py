@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 
 from normviz.catalogue import METHODS
-from normviz.layouts import axes_of
+from normviz.layouts import WEIGHTS, layout_of
 from normviz.methods import Method
-from normviz.samples import Sample
+from normviz.samples import Input, Kernel, Sample
 from normviz.spec import Spec
 from normviz.text.lookup import LANGUAGES
 from normviz.ui.controls import number, pick
@@ -19,7 +19,7 @@ from normviz.ui.knob_pickers import pick_knobs
 from normviz.ui.language import KEY as LANGUAGE
 from normviz.ui.language import browser_language, speaker
 from normviz.ui.pinned import cell_now
-from normviz.ui.shape_picker import pick_shape, refuse, shape_now
+from normviz.ui.shape_picker import complain, pick_shape, shape_now
 
 DISTURBANCES = ("none", "nan", "inf", "constant")
 DTYPES = ("float32", "float64")
@@ -58,16 +58,30 @@ class Choices:
         return Sample(seed=self.seed)
 
     @property
+    def start(self) -> Input:
+        """What a snippet starts from: the random tensor, or a new layer's weight."""
+        return Kernel(self.seed) if self.weighs else self.sample
+
+    @property
+    def weighs(self) -> bool:
+        """Whether the method works on a layer's weight instead of activations."""
+        return self.spec.layouts == WEIGHTS
+
+    @property
+    def layout(self) -> str:
+        """The layout of the tensor."""
+        return layout_of(self.shape, self.spec.layouts)
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """The names of the tensor's axes."""
-        return axes_of(self.shape)
+        return tuple(self.layout)
 
 
 def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
     """Draw the row of pickers and return what is chosen."""
     say = speaker(lang)
     row = st.container(horizontal=True, vertical_alignment="center", key="nv-bar", gap="small")
-    shape, refused = shape_now(lang)
     with row:
         key = pick(
             "method",
@@ -81,9 +95,10 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
             width=250,
         )
         method = METHODS[key]
-        knobs = pick_knobs(method, shape, lang)
+        shaped = shape_now(lang, method)
+        knobs = pick_knobs(method, shaped.shape, lang)
         st.space("stretch")
-        pick_shape(shape, refused, lang)
+        pick_shape(shaped, method, lang)
         with st.popover(say("frame.settings"), icon=":material/tune:", key="nv-settings"):
             pick(
                 LANGUAGE,
@@ -105,6 +120,6 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
                 lang=lang,
                 names=lambda k: str(say(f"disturb.{k}")),
             )
-    if refused:
-        refuse(refused, lang)
-    return Choices(lang, method, knobs, shape, cell_now(shape), seed, device, dtype, disturb)
+    complain(shaped, method, lang)
+    cell = cell_now(shaped.shape, shaped.layout)
+    return Choices(lang, method, knobs, shaped.shape, cell, seed, device, dtype, disturb)

@@ -21,6 +21,10 @@ MEASURES = {
     "unit": ("norm",),
     "response": ("norm",),
     "running": (),
+    "direction": ("norm",),
+    "renormalized": ("mean", "std"),
+    "mixture": ("mean", "std"),
+    "transferred": ("mean", "std"),
 }
 
 
@@ -55,7 +59,7 @@ def cube_of(
     """One picture of a method's sets, with the numbers of the pinned cell's set."""
     measures = MEASURES[c.spec.outcome]
     buffers = None
-    if c.spec.running and running:
+    if c.spec.running and running and not c.spec.sets:
         (axis,) = (c.axes.index(a) for a in c.spec.running.axes)
         buffers = Buffers(axis, tuple(map(float, running[0])), tuple(map(float, running[1])))
     return Cube(

@@ -12,16 +12,16 @@ import streamlit as st
 from normviz.records import Tensor
 from normviz.samples import Sample
 from normviz.text.lookup import section
-from normviz.ui.cached import LARGEST_SIDE, Source, maps_of
+from normviz.ui.cached import LARGEST_SIDE, PHOTOGRAPHS, Source, maps_of
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick
 from normviz.ui.numbers import spoken
-from normviz.ui.parts import random_source
+from normviz.ui.parts import default_source
 from normviz.ui.serving import compute_slot
 from normviz.ui.shape_picker import DEFAULT_SHAPES, axis_key
 
 KINDS = ("random", "photo", "upload")
-PHOTOGRAPHS = ("china", "flower")
+KERNELS = ("initial", "trained", "filters")
 BANKS = ("fixed", "seeded")
 #: Uploads are kept as small arrays, not as files: enough for any map shown, and 30 pictures stay below 25 MB.
 SIDE = 256
@@ -35,7 +35,9 @@ Uploads = dict[str, Tensor]
 
 
 def choose_kind(c: Choices) -> str:
-    """Draw the choice between a random tensor, a photograph and the visitor's own images."""
+    """Draw the choice between a random tensor, a photograph and one's own images; of a weight, how it came about."""
+    if c.weighs:
+        return _named(c, "kernel", "kernel.label", KERNELS, "kernel")
 
     def enlarge() -> None:
         """A picture on 4 x 4 maps is mush: choosing one takes the first shape to maps that show it."""
@@ -48,10 +50,12 @@ def choose_kind(c: Choices) -> str:
 
 def choose_input(c: Choices, kind: str) -> tuple[Source, list[Tensor]]:
     """Draw the widgets of this kind of input; return where it comes from, and the decoded uploads it uses."""
+    if c.weighs:
+        return replace(default_source(c), kind=kind), []
     if kind != "random" and not _fits_maps(c):
         kind = "random"
     if kind == "random":
-        return replace(random_source(c), sample=_sample(c)), []
+        return replace(default_source(c), sample=_sample(c)), []
     uploads = _uploads(c) if kind == "upload" else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         photo = ""
@@ -59,7 +63,7 @@ def choose_input(c: Choices, kind: str) -> tuple[Source, list[Tensor]]:
             photo = _named(c, "photo", "input.photograph", PHOTOGRAPHS, "input")
         bank = _named(c, "bank", "bank.label", BANKS, "bank")
     source = replace(
-        random_source(c),
+        default_source(c),
         kind="upload" if uploads else "photo",
         photo=photo,
         bank=bank,

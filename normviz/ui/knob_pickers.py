@@ -15,7 +15,7 @@ from normviz.ui.language import speaker
 
 def pick_knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
     """The widgets of a method's knobs: those shown stand beside it, the others wait in a menu."""
-    lengths = dict(zip(axes_of(shape), shape, strict=True))
+    lengths = dict(zip(axes_of(shape, method.layouts), shape, strict=True))
     values: dict[str, Any] = {}
     for knob in (k for k in method.knobs if k.shown):
         with st.container(

@@ -6,7 +6,6 @@ import streamlit as st
 
 from normviz.figures.maps import MOST, feature_maps
 from normviz.figures.theme import CONFIG
-from normviz.layouts import layout_of
 from normviz.records import Forward, Tensor
 from normviz.text.lookup import section
 from normviz.ui.cached import Source, pictures
@@ -18,7 +17,7 @@ LARGEST = 128
 
 def show_maps(c: Choices, source: Source, images: list[Tensor], done: Forward) -> None:
     """Up to eight channels of one sample around the pinned cell; nothing where the input is no picture's maps."""
-    if source.kind == "random" or layout_of(c.shape) != "NCHW" or max(c.shape[2:]) > LARGEST:
+    if source.kind not in ("photo", "upload") or c.layout != "NCHW" or max(c.shape[2:]) > LARGEST:
         return
     from normviz.nets.filters import describe
 

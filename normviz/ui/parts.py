@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from normviz import records
-from normviz.ui.cached import Pass, Source, device_name
+from normviz.ui.cached import Pass, Source, device_name, second
 from normviz.ui.choices import Choices
 from normviz.ui.numbers import plain, scientific, spoken
 
@@ -59,8 +59,9 @@ def agreement(c: Choices, done: records.Forward) -> None:
 
 
 def caption(c: Choices, source: Source, *, count: int = 0) -> None:
-    """What the input is, its seed, dtype and device."""
-    bank = c.say(f"bank.{source.bank}_note", channels=c.shape[c.axes.index("C")], seed=source.sample.seed)
+    """What the input is, its seed, dtype and device; and the second one, where there is one."""
+    channels = c.shape[c.axes.index("C")] if "C" in c.axes else 0
+    bank = c.say(f"bank.{source.bank}_note", channels=channels, seed=source.sample.seed)
     words = c.say(
         f"caption.{source.kind}",
         shape=spoken(c.shape),
@@ -73,12 +74,16 @@ def caption(c: Choices, source: Source, *, count: int = 0) -> None:
     )
     if source.disturb != "none":
         words += " " + c.say("caption.disturbed", what=c.say(f"disturb.{source.disturb}"))
+    if c.spec.affine.origin == "second":
+        other = second(source)
+        photo = c.say(f"input.{other.photo}") if other.photo else ""
+        words += " " + c.say(f"caption.second_{other.kind}", seed=other.sample.seed, photo=photo)
     st.caption(words)
 
 
 def credit(c: Choices, source: Source) -> None:
     """Whom the photograph is by, and which filters made the channels."""
-    if source.kind == "random":
+    if source.kind not in ("photo", "upload"):
         return
     from normviz.nets.filters import describe
     from normviz.nets.photographs import PHOTOGRAPHS
@@ -111,10 +116,11 @@ def pass_of(c: Choices, **more: float | bool) -> Pass:
     return Pass(c.method.key, tuple(c.knobs.items()), device=c.device, dtype=c.dtype, **more)  # type: ignore[arg-type]
 
 
-def random_source(c: Choices) -> Source:
-    """The random tensor of the shared choices."""
+def default_source(c: Choices) -> Source:
+    """The random tensor of the shared choices; for what works on weights, a new layer's."""
     constant = c.spec if c.disturb == "constant" else None
-    return Source("random", c.shape, c.sample, disturb=c.disturb, cell=c.cell, spec=constant)
+    kind = "initial" if c.weighs else "random"
+    return Source(kind, c.shape, c.sample, disturb=c.disturb, cell=c.cell, spec=constant)
 
 
 def changes(c: Choices) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from normviz.layouts import axes_of, default_cell
+from normviz.layouts import default_cell
 from normviz.ui.controls import remember, remembered
 from normviz.ui.cube import cube_state
 from normviz.ui.numbers import read_lengths, written
@@ -15,20 +15,20 @@ from normviz.ui.numbers import read_lengths, written
 CUBE = "cube"
 
 
-def cell_now(shape: tuple[int, ...]) -> tuple[int, ...]:
+def cell_now(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     """The pinned cell, or the one to start from where the pinned one is not in this tensor.
 
     What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
     """
-    said = cube_state(CUBE, tuple(zip(axes_of(shape), shape, strict=True)))
+    said = cube_state(CUBE, tuple(zip(layout, shape, strict=True)))
     if _is_news("cell", said.cell):
-        pin(said.cell, shape)
+        pin(said.cell, shape, layout)
     if _is_news("look", said.look):
         remember("look", said.look, "")
     nothing: tuple[int, ...] = ()
     cell = remembered("cell", read_lengths, nothing)
     fits = len(cell) == len(shape) and all(0 <= i < n for i, n in zip(cell, shape, strict=True))
-    return pin(cell if fits else None, shape)
+    return pin(cell if fits else None, shape, layout)
 
 
 def _is_news(part: str, said: object) -> bool:
@@ -46,9 +46,9 @@ def _is_news(part: str, said: object) -> bool:
     return news
 
 
-def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
+def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     """Keep a pinned cell in the session and the link; the one to start from is not kept: it follows the shape."""
-    start = default_cell(shape)
+    start = default_cell(shape, layout)
     nothing: tuple[int, ...] = ()
     kept = nothing if cell is None or cell == start else cell
     return remember("cell", kept, nothing, written=written(kept)) or start

@@ -3,54 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import streamlit as st
 
-from normviz.layouts import ACTIVATIONS, cells, layout_of
+from normviz.layouts import ACTIVATIONS, WEIGHTS, cells
+from normviz.methods import Method
 from normviz.ui.controls import remember, remembered
 from normviz.ui.language import speaker
 from normviz.ui.numbers import read_lengths, spoken, written
 
 BUDGET = 2**21
 LONGEST = 4096
-DEFAULT_SHAPES: Mapping[str, tuple[int, ...]] = {"NCHW": (8, 12, 4, 4), "NLC": (4, 10, 16), "NC": (12, 24)}
+DEFAULT_SHAPES: Mapping[str, tuple[int, ...]] = {
+    "NCHW": (8, 12, 4, 4),
+    "NLC": (4, 10, 16),
+    "NC": (12, 24),
+    "OIHW": (12, 8, 3, 3),
+    "OI": (12, 24),
+}
+#: For whom the shape was last shown: a layout that does not fit is an error only where the method stayed.
+OF = "shape/of"
 
 
-def _shape(text: str) -> tuple[int, ...] | None:
-    shape = read_lengths(text)
-    fits = shape and layout_of(shape) and max(shape) <= LONGEST and cells(shape) <= BUDGET
-    return shape if fits else None
+@dataclass(frozen=True)
+class Shaped:
+    """The shape to show, its layout, and what was asked for in vain: a shape over the budget, another layout."""
+
+    shape: tuple[int, ...]
+    layout: str
+    refused: tuple[int, ...] | None = None
+    misfit: str = ""
 
 
-def shape_now(lang: str) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """The shape to show, and the one that was asked for where it is over the budget.
+def shape_now(lang: str, method: Method) -> Shaped:
+    """The shape to show with this method.
 
     Read from the widgets before they are drawn, so that everything above and below them shows the same shape.
+    Activations and weights each keep a shape of their own.
     """
-    shape = remembered("shape", _shape, DEFAULT_SHAPES["NCHW"])
-    layout = st.session_state.get(f"layout/{lang}") or layout_of(shape)
-    start = shape if layout == layout_of(shape) else DEFAULT_SHAPES[layout]
+    layouts = method.layouts
+    default = DEFAULT_SHAPES[layouts[-1]]
+
+    def fitting(text: str) -> tuple[int, ...] | None:
+        shape = read_lengths(text)
+        fits = (
+            shape
+            and len(shape) in map(len, layouts)
+            and max(shape) <= LONGEST
+            and cells(shape) <= BUDGET
+            and min(shape) >= 1
+        )
+        return shape if fits else None
+
+    start = remembered("shape", fitting, default, under=_kept(layouts))
+    by_rank = {len(layout): layout for layout in layouts}
+    if len(start) not in by_rank:  # kept from another method of the same kind
+        start = default
+    layout = by_rank[len(start)]
+    asked_layout = st.session_state.get(f"layout/{lang}") or _linked_layout() or layout
+    stayed = st.session_state.get(OF, method.key) == method.key
+    misfit = asked_layout if asked_layout not in layouts and stayed else ""
+    if asked_layout in layouts and asked_layout != layout:
+        layout, start = asked_layout, DEFAULT_SHAPES[asked_layout]
     asked = tuple(
         int(st.session_state.get(axis_key(layout, a, lang)) or n) for a, n in zip(layout, start, strict=True)
     )
-    return (start, asked) if cells(asked) > BUDGET else (asked, None)
+    st.session_state[OF] = method.key
+    if cells(asked) > BUDGET:
+        return Shaped(start, layout, asked, misfit)
+    return Shaped(asked, layout, None, misfit)
 
 
-def pick_shape(shape: tuple[int, ...], refused: tuple[int, ...] | None, lang: str) -> None:
+def pick_shape(shaped: Shaped, method: Method, lang: str) -> None:
     """The layout and the length of every axis; a tensor over the budget is refused and the last one stays."""
     say = speaker(lang)
-    names = {a: f"{say(f'layout.{a}')} ({', '.join(a)})" for a in reversed(ACTIVATIONS)}
-    layout = layout_of(shape)
-    with st.popover(spoken(shape), icon=":material/deployed_code:", key="nv-shape"):
-        order = tuple(names)
-        place = order.index(layout)
-        st.selectbox(say("frame.layout"), order, place, format_func=names.__getitem__, key=f"layout/{lang}")
-        for axis, length in zip(layout, refused or shape, strict=True):
+    layout, layouts = shaped.layout, method.layouts
+    with st.popover(spoken(shaped.shape), icon=":material/deployed_code:", key="nv-shape"):
+        order = (*reversed(ACTIVATIONS), *reversed(WEIGHTS))
+        key = f"layout/{lang}"
+        shown = {"index": order.index(layout)}
+        if st.session_state.get(key, layout) != layout:
+            st.session_state[key], shown = layout, {}
+        st.selectbox(
+            say("frame.layout"), order, format_func=lambda name: layout_name(name, lang), key=key, **shown
+        )
+        for axis, length in zip(layout, shaped.refused or shaped.shape, strict=True):
             st.number_input(
                 f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, length, key=axis_key(layout, axis, lang)
             )
         st.caption(say("frame.shape_help", budget=f"{BUDGET:,}", longest=f"{LONGEST:,}"))
-    remember("shape", shape, DEFAULT_SHAPES["NCHW"], written=written(shape))
+    default = DEFAULT_SHAPES[layouts[-1]]
+    remember("shape", shaped.shape, default, under=_kept(layouts), written=written(shaped.shape))
+
+
+def layout_name(layout: str, lang: str) -> str:
+    """What a layout is, with the names of its axes."""
+    return f"{speaker(lang)(f'layout.{layout}')} ({', '.join(layout)})"
 
 
 def axis_key(layout: str, axis: str, lang: str) -> str:
@@ -58,7 +107,29 @@ def axis_key(layout: str, axis: str, lang: str) -> str:
     return f"{layout}.{axis}/{lang}"
 
 
-def refuse(shape: tuple[int, ...], lang: str) -> None:
-    """Say that a tensor of this shape is over the budget."""
-    numbers = {"shape": spoken(shape), "cells": f"{cells(shape):,}", "budget": f"{BUDGET:,}"}
-    st.error(speaker(lang)("frame.over_budget", **numbers), icon=":material/error:")
+def complain(shaped: Shaped, method: Method, lang: str) -> None:
+    """Say what was asked for in vain."""
+    say = speaker(lang)
+    if shaped.refused:
+        asked = shaped.refused
+        numbers = {"shape": spoken(asked), "cells": f"{cells(asked):,}", "budget": f"{BUDGET:,}"}
+        st.error(say("frame.over_budget", **numbers), icon=":material/error:")
+    if shaped.misfit:
+        words = {
+            "name": say(f"method.{method.key}.name"),
+            "works": "; ".join(layout_name(layout, lang) for layout in reversed(method.layouts)),
+            "layout": layout_name(shaped.misfit, lang),
+        }
+        st.error(say("frame.misfit", **words), icon=":material/error:")
+
+
+def _kept(layouts: tuple[str, ...]) -> str:
+    """Where the shape is kept: one of activations and one of weights."""
+    return f"shape.{layouts[-1]}"
+
+
+def _linked_layout() -> str:
+    """The layout that a link asks for by name; the rank of its shape says it otherwise."""
+    said = remembered("layout", lambda text: text if text in DEFAULT_SHAPES else None, "")
+    st.session_state["chosen/layout"] = ""
+    return said

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from normviz.catalogue import METHODS
+from normviz.catalogue import evaluation
+from normviz.extents import Own
 from normviz.figures.ridge import ridge
 from normviz.figures.theme import CONFIG
 from normviz.formula import lines
-from normviz.layouts import layout_of
 from normviz.text.lookup import section
 from normviz.ui import cached
 from normviz.ui.choices import Choices
@@ -33,20 +33,20 @@ def show(c: Choices) -> None:
             mode = _buttons(c, "mode", ("train", "eval"))
         by = _buttons(c, "rows", ("by_set", "overall"))
     source, images = choose_input(c, kind)
-    shown = METHODS[c.method.evaluating] if mode == "eval" else c.method
-    spec = shown.spec(**c.knobs)
+    shown, knobs = evaluation(c.method, c.knobs) if mode == "eval" else (c.method, c.knobs)
+    spec = shown.spec(**knobs)
     with top:
         lead = "lead_overall" if by == "overall" else "lead_sets" if spec.sets else "lead_alone"
         head(say(f"forward_page.title_{spec.outcome}", name=c.name), say(f"forward_page.{lead}"))
     picture = st.container()
     gamma, beta = 1.0, 0.0
     with st.container(horizontal=True, key="nv-affine"):
-        if spec.affine.weight:
+        if spec.affine.weight and spec.affine.origin != "second":
             gamma = _slider(c, "gamma", 1.0)
-        if spec.affine.bias:
+        if spec.affine.bias and spec.affine.origin != "second":
             beta = _slider(c, "beta", 0.0)
-        if not spec.affine.weight:
-            st.caption(say("forward_page.no_affine", name=c.name))
+        if not spec.affine.weight or spec.affine.origin == "second":
+            st.caption(say(f"forward_page.no_affine{'_second' * bool(spec.affine.weight)}", name=c.name))
     try:
         with picture, st.spinner(say("agree.loading")):
             x = cached.tensor(source, images)
@@ -73,12 +73,13 @@ def show(c: Choices) -> None:
             if any(found.outside):
                 notes.append(say("forward_page.outside", before=before, after=after))
             if not c.method.evaluating:
-                notes.append(say("forward_page.same", name=c.name))
+                batch = any(shared.extent("N") != Own() for shared in spec.sets)
+                notes.append(say("forward_page.batch_only" if batch else "forward_page.same", name=c.name))
+            if spec.running and spec.sets:
+                notes.append(say("forward_page.corrected"))
             st.caption(" ".join(notes))
     st.subheader(say("forward_page.steps", cell=f"({', '.join(map(str, c.cell))})"), anchor=False)
-    show_steps(
-        c, lines(spec, layout=layout_of(c.shape)), cached.worked(source, spec, gamma, beta, x, done.running)
-    )
+    show_steps(c, lines(spec, layout=c.layout), cached.worked(source, spec, gamma, beta, x, done.running))
     with st.expander(say("forward_page.table"), icon=":material/table:"):
         show_table(c, cached.distributions(source, what, spec, MOST, done), c.axes, c.shape)
 
