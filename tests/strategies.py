@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from normviz.methods import Knob, Method
 from normviz.spec import Spec
 
 #: The longest an axis is drawn, by name.
-LONGEST = {"N": 4, "C": 8, "H": 4, "W": 4, "L": 5, "O": 6, "I": 6}
+LONGEST = {"N": 6, "C": 8, "H": 4, "W": 4, "L": 5, "O": 6, "I": 6}
 
 #: Every method on every layout it knows.
 EVERYWHERE = [(key, layout) for key, entry in METHODS.items() for layout in entry.spec().layouts]
@@ -32,6 +33,31 @@ class Case(NamedTuple):
     @property
     def spec(self) -> Spec:
         return self.method.spec(**self.knobs)
+
+    @property
+    def second(self) -> npt.NDArray[np.float64] | None:
+        """The second input, for what takes one."""
+        return values(self.shape, 99) if self.spec.affine.origin == "second" else None
+
+    @property
+    def given(self) -> dict[str, npt.NDArray[np.float64]]:
+        """What that input makes of weight and bias, worked out here."""
+        if self.second is None:
+            return {}
+        positions = tuple(k for k, axis in enumerate(self.spec.axes(self.shape)) if axis in "HWL")
+        mean, var = self.second.mean(positions), self.second.var(positions)
+        return {"weight": np.sqrt(var + self.knobs["eps"]), "bias": mean}
+
+    def through(self, module: Any, x: torch.Tensor) -> torch.Tensor:
+        """x through the module, beside the second input where there is one."""
+        style = () if self.second is None else (torch.from_numpy(self.second).to(x.dtype),)
+        y: torch.Tensor = module(x, *style)
+        return y
+
+    @property
+    def alone(self) -> bool:
+        """Whether some centred set is one cell everywhere: torch refuses many of those."""
+        return self.spec.centred and any((s.sizes(self.shape) == 1).all() for s in self.spec.sets)
 
 
 def examples(count: int) -> settings:

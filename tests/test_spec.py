@@ -13,13 +13,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from normviz.catalogue import METHODS
-from normviz.layouts import axes_of
+from normviz.layouts import WEIGHTS
 from normviz.spec import StatSet
 from tests.strategies import EVERYWHERE, Case, cases, cells, examples
 
-#: The axes along which a method's cells share whatever the index; elsewhere the indices must be equal.
+#: Of every set the axes along which its cells share whatever the index; elsewhere the indices must be equal.
 SHARED_AXES = {
     "batch_norm": "NHWL",
+    "batch_renorm": "NHWL",
+    "batch_norm_devices": "HWL",  # and along N within a device
+    "sync_batch_norm": "NHWL",
+    "adaptive_instance_norm": "HWL",
+    "switchable_norm": ("HWL", "CHWL", "NHWL"),
+    "weight_standardization": "IHW",
     "layer_norm": "CHW",
     "layer_norm_last": "C",
     "instance_norm": "HWL",
@@ -31,16 +37,30 @@ SHARED_AXES = {
 SHARING = [(key, layout) for key, layout in EVERYWHERE if METHODS[key].spec().sets]
 
 
-def by_hand(case: Case, cell: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def shared_axes(case: Case, which: int) -> str:
+    """The axes of one of its sets."""
+    match case.method.key:
+        case "rms_norm":
+            return str(case.knobs["normalized_shape"])
+        case "weight_norm":
+            return {0: "IHW", 1: "OHW"}[case.knobs["dim"]]
+        case key:
+            axes = SHARED_AXES[key]
+            return axes if isinstance(axes, str) else axes[which]
+
+
+def by_hand(case: Case, cell: tuple[int, ...], which: int) -> npt.NDArray[np.bool_]:
     """S_cell, one comparison of indices at a time."""
     key, knobs = case.method.key, case.knobs
-    shared = knobs["normalized_shape"] if key == "rms_norm" else SHARED_AXES[key]
-    axes = axes_of(case.shape)
+    shared = shared_axes(case, which)
+    axes = case.spec.axes(case.shape)
+    blocks = {"group_norm": ("C", "num_groups"), "batch_norm_devices": ("N", "devices")}
     inside = np.ones(case.shape, bool)
     for other in itertools.product(*map(range, case.shape)):
         for axis, n, i, k in zip(axes, case.shape, cell, other, strict=True):
-            if key == "group_norm" and axis == "C":
-                same = i // (n // knobs["num_groups"]) == k // (n // knobs["num_groups"])
+            if key in blocks and axis == blocks[key][0]:
+                length = n // knobs[blocks[key][1]]
+                same = i // length == k // length
             elif key == "local_response_norm" and axis == "C":
                 same = i - knobs["size"] // 2 <= k <= i + (knobs["size"] - 1) // 2
             else:
@@ -55,13 +75,13 @@ def by_hand(case: Case, cell: tuple[int, ...]) -> npt.NDArray[np.bool_]:
 def test_a_set_is_what_the_table_says(key: str, layout: str, data: st.DataObject) -> None:
     case = data.draw(cases(key, layout))
     cell = data.draw(cells(case.shape))
-    (shared,) = case.spec.sets
-    expected = by_hand(case, cell)
-    assert np.array_equal(shared.mask(case.shape, cell), expected)
-    assert shared.size(case.shape, cell) == expected.sum()
-    assert np.broadcast_to(shared.sizes(case.shape), case.shape)[cell] == expected.sum()
-    box = tuple(slice(lo[i], hi[i]) for (lo, hi), i in zip(shared.intervals(case.shape), cell, strict=True))
-    assert shared.box(case.shape, cell) == box
+    for which, shared in enumerate(case.spec.sets):
+        expected = by_hand(case, cell, which)
+        assert np.array_equal(shared.mask(case.shape, cell), expected)
+        assert shared.size(case.shape, cell) == expected.sum()
+        assert np.broadcast_to(shared.sizes(case.shape), case.shape)[cell] == expected.sum()
+        intervals = zip(shared.intervals(case.shape), cell, strict=True)
+        assert shared.box(case.shape, cell) == tuple(slice(lo[i], hi[i]) for (lo, hi), i in intervals)
 
 
 def every_mask(shared: StatSet, shape: tuple[int, ...]) -> list[bytes]:
@@ -74,10 +94,11 @@ def every_mask(shared: StatSet, shape: tuple[int, ...]) -> list[bytes]:
 def test_labels_number_the_distinct_sets(key: str, layout: str, data: st.DataObject) -> None:
     case = data.draw(cases(key, layout))
     assume(math.prod(case.shape) <= 160)
-    (shared,) = case.spec.sets
+    shared = data.draw(st.sampled_from(case.spec.sets))
     masks, labels = every_mask(shared, case.shape), shared.labels(case.shape)
     count = len(set(masks))
-    assert shared.count(case.shape) == case.spec.statistic_count(case.shape) == count
+    assert shared.count(case.shape) == count
+    assert case.spec.statistic_count(case.shape) == sum(s.count(case.shape) for s in case.spec.sets)
     assert labels.shape == case.shape and sorted(set(labels.flat)) == list(range(count))
     # Equal label exactly where the set is equal: as many pairs as labels and as sets.
     assert len(set(zip(masks, labels.flat, strict=True))) == count
@@ -92,7 +113,7 @@ def test_labels_are_a_partition_exactly_when_the_set_says_so(
     key: str, layout: str, data: st.DataObject
 ) -> None:
     case = data.draw(cases(key, layout))
-    (shared,) = case.spec.sets
+    shared = data.draw(st.sampled_from(case.spec.sets))
     distinct = np.array([np.frombuffer(m, bool) for m in set(every_mask(shared, case.shape))])
     covered_once = bool((distinct.sum(axis=0) == 1).all())
     assert shared.is_partition(case.shape) == covered_once
@@ -108,8 +129,14 @@ def test_labels_are_a_partition_exactly_when_the_set_says_so(
 def test_counts_are_those_of_torch(key: str, layout: str, data: st.DataObject) -> None:
     case = data.draw(cases(key, layout))
     module = case.method.module(nn, case.shape, **case.knobs)
-    assert case.spec.parameter_count(case.shape) == sum(p.numel() for p in module.parameters())
-    if getattr(module, "running_mean", None) is not None:
+    learned = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    if case.spec.layouts == WEIGHTS and case.spec.affine.weight:  # g belongs to the layer of that weight
+        out, into, *size = case.shape
+        bare = nn.Conv2d(into, out, (size[0], size[1]), bias=False) if size else nn.Linear(into, out, False)
+        layer = nn.utils.parametrizations.weight_norm(bare, dim=case.knobs["dim"])
+        learned = sum(p.numel() for p in layer.parameters()) - bare.weight.numel()
+    assert case.spec.parameter_count(case.shape) == learned
+    if not case.spec.parts:
         assert case.spec.statistic_count(case.shape) == module.running_mean.numel()
 
 

@@ -21,7 +21,7 @@ from normviz.catalogue import evaluation
 from normviz.catalogue import method as find
 from normviz.nets.devices import check
 from normviz.records import Forward
-from normviz.reference import FloatArray, normalize, start, transferred
+from normviz.reference import FloatArray, aligned, normalize, start, transferred
 from normviz.samples import Sample
 from normviz.spec import Spec
 
@@ -86,7 +86,9 @@ def forward(
     parameters = _parameters(spec, inputs, gamma, beta)
 
     def fresh(where: str, kind: torch.dtype) -> Any:
-        return _filled(method.module(torch.nn, given.shape, **knobs), parameters, where, kind)
+        module = method.module(torch.nn, given.shape, **knobs).to(where, kind)
+        _fill(module, spec, given.shape, parameters, where, kind)
+        return module
 
     with _one_thread(), torch.inference_mode():
         seen = [torch.tensor(each, dtype=kind, device=device) for each in inputs]
@@ -103,6 +105,7 @@ def forward(
             y64 = _in_float64(fresh, inputs, buffers, module.training, device)
         except (ValueError, RuntimeError) as refused:
             refusal = str(refused)
+            running = _running(module) if spec.running else None
 
     # float32 holds every value of the half precisions; numpy has no bfloat16.
     rounded = inputs if kind == torch.float64 else [_array(x.float()).astype(np.float32) for x in seen]
@@ -140,18 +143,24 @@ def compare(y: FloatArray, reference: FloatArray) -> tuple[float, int]:
     return largest, int((~same).sum())
 
 
-def _filled(module: Any, parameters: Mapping[str, FloatArray], where: str, kind: torch.dtype) -> Any:
-    """The module with these parameters, on this device."""
-    module = module.to(where, kind)
+def _fill(
+    module: Any,
+    spec: Spec,
+    shape: tuple[int, ...],
+    parameters: Mapping[str, FloatArray],
+    where: str,
+    kind: torch.dtype,
+) -> None:
+    """Set the module's weight and bias, after the cast: a float32 1.3 would stay a rounded one in float64."""
     for name, value in parameters.items():
-        # Set after the cast: a float32 1.3 would stay a rounded one in float64.
         tensor = torch.tensor(value, dtype=kind, device=where)
         match getattr(module, name, None):
             case torch.nn.Parameter() as parameter:
                 parameter.copy_(tensor.reshape(parameter.shape))
-            case None if hasattr(module, name):
-                setattr(module, name, tensor)
-    return module
+            case None if spec.affine.identity_at_start:  # Weight Norm's g has as many axes as v
+                module.weight = tensor.reshape(
+                    aligned(value, spec.affine.weight, spec, shape, "weight").shape
+                )
 
 
 def _parameters(

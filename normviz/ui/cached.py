@@ -37,7 +37,7 @@ Knobs = tuple[tuple[str, Any], ...]
 class Source:
     """Where an input comes from, and what was put in by hand.
 
-    ``kind``: a ``random`` tensor, the feature maps of a ``photo`` or of an ``upload``; or a layer's weight, ``initial``,
+    ``kind``: a ``random`` tensor, the feature maps of a ``photo`` or an ``upload``; or a layer's weight, ``initial``,
     ``trained`` or ``filters``.
     """
 

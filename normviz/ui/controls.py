@@ -26,15 +26,22 @@ def remembered(key: str, parse: Parse[T], default: T, *, under: str = "") -> T:
 
     ``under`` is the name in the session where it differs from the one in the link (a knob of each method).
     """
-    if LINK not in st.session_state:
-        st.session_state[LINK] = dict(st.query_params)
+    said = linked(key)
     store = f"chosen/{under or key}"
     if store not in st.session_state:
-        said = st.session_state[LINK].pop(key, None)
+        st.session_state[LINK].pop(key, None)
         value = _parsed(parse, said)
         st.session_state[store] = default if value is None else value
     chosen: T = st.session_state[store]
     return chosen
+
+
+def linked(key: str) -> str | None:
+    """What the link of this session's first run says under this key, as long as no picker has read it."""
+    if LINK not in st.session_state:
+        st.session_state[LINK] = dict(st.query_params)
+    said: str | None = st.session_state[LINK].get(key)
+    return said
 
 
 def remember(key: str, value: T, default: T, *, under: str = "", written: str | None = None) -> T:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from normviz.layouts import axes_of
 from normviz.methods import Knob, Method
-from normviz.ui.controls import number, pick, remember, remembered
+from normviz.ui.controls import linked, number, pick, remember, remembered
 from normviz.ui.language import speaker
 
 
@@ -41,15 +41,16 @@ def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **l
     choices = knob.choices(lengths)
     if choices:
         before = st.session_state.get(f"chosen/{under}")
+        used = knob.suited(knob.default, lengths)
+        if knob.divides:
+            _complain(knob, choices, used, lengths, lang)
         if before is not None and before not in choices:
-            used = knob.suited(knob.default, lengths)
             st.toast(
                 speaker(lang)("frame.knob_out", knob=knob.name, value=before, axis=knob.divides, used=used)
             )
         if len(choices) > 8:
             look |= {"select": True, "width": 110}
-        default = knob.suited(knob.default, lengths)
-        return pick(knob.name, label, choices, default, lang=lang, under=under, **look)
+        return pick(knob.name, label, choices, used, lang=lang, under=under, **look)
     if isinstance(knob.default, int):
         return number(
             knob.name,
@@ -63,6 +64,16 @@ def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **l
             **look,
         )
     return _real(knob, label, lang, under, **look)
+
+
+def _complain(knob: Knob, choices: tuple[Any, ...], used: Any, lengths: Mapping[str, int], lang: str) -> None:
+    """Say that the value a link asks for does not divide its axis."""
+    said = linked(knob.name)
+    if said is None or said in map(str, choices):
+        return
+    words = {"knob": knob.name, "value": said[:20], "axis": knob.divides, "length": lengths[knob.divides]}
+    possible = ", ".join(map(str, choices))
+    st.error(speaker(lang)("frame.knob_link", used=used, choices=possible, **words), icon=":material/error:")
 
 
 def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float | None:

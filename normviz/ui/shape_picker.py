@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from normviz.layouts import ACTIVATIONS, WEIGHTS, cells
+from normviz.layouts import ACTIVATIONS, WEIGHTS, cells, layout_of
 from normviz.methods import Method
 from normviz.ui.controls import remember, remembered
 from normviz.ui.language import speaker
@@ -36,6 +38,13 @@ class Shaped:
     misfit: str = ""
 
 
+def read_shape(text: str, layouts: tuple[str, ...] = ACTIVATIONS) -> tuple[int, ...] | None:
+    """The shape that a link names, within the budget and of one of these layouts; else None."""
+    shape = read_lengths(text)
+    fits = shape and layout_of(shape, layouts) and max(shape) <= LONGEST and cells(shape) <= BUDGET
+    return shape if fits else None
+
+
 def shape_now(lang: str, method: Method) -> Shaped:
     """The shape to show with this method.
 
@@ -45,18 +54,7 @@ def shape_now(lang: str, method: Method) -> Shaped:
     layouts = method.layouts
     default = DEFAULT_SHAPES[layouts[-1]]
 
-    def fitting(text: str) -> tuple[int, ...] | None:
-        shape = read_lengths(text)
-        fits = (
-            shape
-            and len(shape) in map(len, layouts)
-            and max(shape) <= LONGEST
-            and cells(shape) <= BUDGET
-            and min(shape) >= 1
-        )
-        return shape if fits else None
-
-    start = remembered("shape", fitting, default, under=_kept(layouts))
+    start = remembered("shape", partial(read_shape, layouts=layouts), default, under=_kept(layouts))
     by_rank = {len(layout): layout for layout in layouts}
     if len(start) not in by_rank:  # kept from another method of the same kind
         start = default
@@ -82,7 +80,7 @@ def pick_shape(shaped: Shaped, method: Method, lang: str) -> None:
     with st.popover(spoken(shaped.shape), icon=":material/deployed_code:", key="nv-shape"):
         order = (*reversed(ACTIVATIONS), *reversed(WEIGHTS))
         key = f"layout/{lang}"
-        shown = {"index": order.index(layout)}
+        shown: dict[str, Any] = {"index": order.index(layout)}
         if st.session_state.get(key, layout) != layout:
             st.session_state[key], shown = layout, {}
         st.selectbox(

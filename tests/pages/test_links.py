@@ -197,12 +197,19 @@ def test_a_value_that_is_not_allowed_is_the_default(key: str) -> None:
     + [({"num_groups": "5", "shape": "8x16x4x4"}, 4), ({"num_groups": "8", "shape": "8x7x4x4"}, 1)],
 )
 @pytest.mark.parametrize("page", PAGES)
-def test_groups_that_do_not_divide_are_the_default(page: str, choices: dict[str, str], value: int) -> None:
+def test_groups_that_do_not_divide_are_said_and_the_default_is_shown(
+    page: str, choices: dict[str, str], value: int
+) -> None:
     at = visit(page, choices, method="group_norm")
     chosen = widget(at, "group_norm.num_groups/en").value
-    assert errors(at) == []
+    (said,) = errors(at)
+    length = choices.get("shape", "8x12x4x4").split("x")[1]
+    assert f"num_groups = {choices['num_groups']} does not divide C = {length}" in said
+    assert f"Shown with {value}; possible are 1, " in said
     assert chosen == value
     assert "num_groups" not in link(at)
+    fine(at.run())
+    assert errors(at) == []
 
 
 @pytest.mark.parametrize("look", ["c80.50.100", "c-120.-30.250_x", "sS", "sxz_p0.3.0", "l"])

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normviz.layouts import cells, layout_of
+from normviz.layouts import ACTIVATIONS, WEIGHTS, cells, layout_of
 from normviz.ui.controls import _parsed
 from normviz.ui.numbers import plain, read_lengths, scientific, spoken, written
-from normviz.ui.shape_picker import BUDGET, DEFAULT_SHAPES, LONGEST, _shape
+from normviz.ui.shape_picker import BUDGET, DEFAULT_SHAPES, LONGEST, read_shape
 
 shapes = (
     st.lists(st.integers(1, LONGEST), min_size=2, max_size=4).map(tuple).filter(lambda s: cells(s) <= BUDGET)
@@ -20,13 +20,14 @@ shapes = (
 
 @given(shapes)
 def test_a_shape_comes_back_from_its_link(shape: tuple[int, ...]) -> None:
-    assert _parsed(_shape, written(shape)) == shape
+    assert _parsed(read_shape, written(shape)) == shape
 
 
-@pytest.mark.parametrize("shape", DEFAULT_SHAPES.values())
-def test_the_default_shapes_are_allowed(shape: tuple[int, ...]) -> None:
-    assert _shape(written(shape)) == shape
-    assert DEFAULT_SHAPES[layout_of(shape)] == shape
+@pytest.mark.parametrize(("layout", "shape"), DEFAULT_SHAPES.items())
+def test_the_default_shapes_are_allowed(layout: str, shape: tuple[int, ...]) -> None:
+    kind = WEIGHTS if layout in WEIGHTS else ACTIVATIONS
+    assert read_shape(written(shape), kind) == shape
+    assert layout_of(shape, kind) == layout
 
 
 @pytest.mark.parametrize(
@@ -52,16 +53,16 @@ def test_the_default_shapes_are_allowed(shape: tuple[int, ...]) -> None:
     ],
 )
 def test_what_is_no_shape_within_the_budget_is_refused(text: str) -> None:
-    assert _parsed(_shape, text) is None
+    assert _parsed(read_shape, text) is None
 
 
 def test_the_budget_itself_is_allowed() -> None:
-    assert _shape(f"{LONGEST}x{BUDGET // LONGEST}") == (LONGEST, BUDGET // LONGEST)
+    assert read_shape(f"{LONGEST}x{BUDGET // LONGEST}") == (LONGEST, BUDGET // LONGEST)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_shape_or_nothing(text: str) -> None:
-    shape = _parsed(_shape, text)
+    shape = _parsed(read_shape, text)
     assert shape is None or (cells(shape) <= BUDGET and min(shape) >= 1 and max(shape) <= LONGEST)
 
 
