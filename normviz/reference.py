@@ -106,7 +106,7 @@ def corrections(
     >>> spec = nv.METHODS["batch_renorm"].spec(r_max=3.0, d_max=5.0)
     >>> x = np.array([[1.0], [5.0]])  # mean 3 and std 2 against the buffers' 0 and 1
     >>> r, d = corrections(moments(x, spec), spec, x.shape)
-    >>> r.round(3).item(), d.round(3).item()
+    >>> r[0, 0].round(3).item(), d[0, 0].round(3).item()
     (2.0, 3.0)
     """
     rule = spec.running

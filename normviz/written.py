@@ -107,8 +107,8 @@ def switchable_norm(torch: Any, nn: Any) -> type:
         def __init__(self, num_features, mean_weight=(0, 0, 0), var_weight=(0, 0, 0), eps=1e-5, affine=True):
             super().__init__()
             self.eps = eps
-            self.mean_weight = nn.Parameter(torch.tensor(mean_weight, dtype=torch.float32))
-            self.var_weight = nn.Parameter(torch.tensor(var_weight, dtype=torch.float32))
+            self.mean_weight = nn.Parameter(torch.tensor(mean_weight, dtype=torch.float64))
+            self.var_weight = nn.Parameter(torch.tensor(var_weight, dtype=torch.float64))
             self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
             self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
 

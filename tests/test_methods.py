@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import normviz
 from normviz.catalogue import METHODS, method
+from normviz.layers import Layer
+from normviz.written import source
 from tests.strategies import EVERYWHERE
 
+SHAPES = {"NC": (4, 8), "NLC": (4, 3, 8), "NCHW": (4, 8, 2, 2), "OI": (4, 8), "OIHW": (4, 8, 2, 2)}
 KNOBS = [(key, knob.name) for key, entry in METHODS.items() for knob in entry.knobs]
+
+
+def first_layer(key: str) -> Layer:
+    return METHODS[key].torch_layer(SHAPES[METHODS[key].layouts[-1]])
 
 
 def test_the_methods_in_their_order() -> None:
     assert list(METHODS) == [
-        "batch_norm",
-        "batch_norm_eval",
-        "layer_norm",
-        "layer_norm_last",
-        "instance_norm",
-        "group_norm",
-        "rms_norm",
-        "local_response_norm",
-        "positional_norm",
-        "l2_norm",
+        *("batch_norm", "batch_renorm", "batch_norm_devices", "sync_batch_norm"),
+        *("batch_norm_eval", "batch_norm_frozen"),
+        *("layer_norm", "layer_norm_last", "instance_norm", "adaptive_instance_norm", "group_norm"),
+        *("switchable_norm", "rms_norm"),
+        *("local_response_norm", "positional_norm", "l2_norm"),
+        *("weight_norm", "weight_standardization"),
     ]
     assert all(key == entry.key for key, entry in METHODS.items())
     with pytest.raises(ValueError, match=r"There is no method 'groupnorm'.*group_norm"):
@@ -47,10 +52,10 @@ def test_an_entry_is_whole(key: str) -> None:
 
 @pytest.mark.parametrize(("key", "layout"), EVERYWHERE)
 def test_knobs_have_torchs_names_and_defaults(key: str, layout: str) -> None:
-    shape = {"NC": (4, 8), "NLC": (4, 3, 8), "NCHW": (4, 8, 2, 2)}[layout]
+    shape = SHAPES[layout]
     entry = METHODS[key]
     layer = entry.torch_layer(shape)
-    if layer.function:
+    if layer.function or layer.written:
         return
     bare = entry.module(nn, shape)
     for name, value in layer.arguments.items():
@@ -61,6 +66,29 @@ def test_knobs_have_torchs_names_and_defaults(key: str, layout: str) -> None:
     for knob in entry.knobs:
         if knob.name in layer.arguments and knob.name not in required:
             assert getattr(untouched, knob.name) == knob.default
+
+
+@pytest.mark.parametrize("key", [key for key in METHODS if first_layer(key).written])
+def test_a_written_layer_takes_the_knobs_and_torchs_arguments(key: str) -> None:
+    layer, entry = first_layer(key), METHODS[key]
+    assert layer.written is not None and not hasattr(nn, layer.name)
+    cls = layer.written(torch, nn)
+    assert cls.__name__ == layer.name and f"class {layer.name}(" in source(layer.written)
+    taken = inspect.signature(cls).parameters
+    for knob in entry.knobs:
+        if knob.name in taken:
+            assert taken[knob.name].default == knob.default, knob.name
+        elif knob.name in layer.arguments:  # handed on to torch's own class
+            base = inspect.signature(cls.__mro__[1]).parameters
+            assert base[knob.name].default == knob.default, knob.name
+    assert set(layer.arguments) <= set(taken) | set(inspect.signature(cls.__mro__[1]).parameters)
+
+
+def test_what_is_frozen_is_not_trained() -> None:
+    frozen = METHODS["batch_norm_frozen"]
+    module = frozen.module(nn, (8, 12, 4, 4))
+    assert not module.training and not any(p.requires_grad for p in module.parameters())
+    assert frozen.torch_layer((8, 12)).code().splitlines()[0].endswith(".eval().requires_grad_(False)")
 
 
 def test_modules_are_torchs_own_and_fresh() -> None:
@@ -124,7 +152,9 @@ def test_a_knob_follows_the_shape() -> None:
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"no method 'bn': the methods are batch_norm, .*l2_norm"):
+    with pytest.raises(
+        ValueError, match=r"no method 'bn': the methods are batch_norm, .*weight_standardization"
+    ):
         method("bn")
     assert method("l2_norm") is METHODS["l2_norm"] is method(METHODS["l2_norm"])
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -171,6 +171,7 @@ def test_nan_and_inf_go_where_they_go_in_torch(
     key: str, layout: str, bad: float, data: st.DataObject
 ) -> None:
     case = data.draw(cases(key, layout, least=2))
+    assume(not case.alone)
     x = values(case.shape, data.draw(seeds))
     x[data.draw(cells(case.shape))] = bad
     with torch.no_grad():
