@@ -53,13 +53,15 @@ def batch_renorm(torch: Any, nn: Any) -> type:
                 old = (self.running_var + self.eps).sqrt()
                 r = (std / old).clamp(1 / self.r_max, self.r_max)
                 d = ((mean - self.running_mean) / old).clamp(-self.d_max, self.d_max)
+            weight, bias = (r, d) if self.weight is None else (self.weight * r, self.weight * d + self.bias)
+            y = nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
+            with torch.no_grad():
                 self.num_batches_tracked.add_(1)
                 step = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
                 self.running_mean.lerp_(mean, step)
                 # The paper keeps a running standard deviation, not a variance.
                 self.running_var.copy_(old.lerp(std, step) ** 2 - self.eps)
-            weight, bias = (r, d) if self.weight is None else (self.weight * r, self.weight * d + self.bias)
-            return nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=self.eps)
+            return y
 
     return BatchRenorm
 
@@ -85,12 +87,13 @@ def batch_norm_devices(torch: Any, nn: Any) -> type:
                 return super().forward(x)
             # Every device's channels become channels of their own: (K * M, C, ...) -> (M, K * C, ...).
             parts = x.unflatten(0, (self.devices, -1)).transpose(0, 1).flatten(1, 2)
-            self.num_batches_tracked.add_(1)
-            step = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            seen = float(self.num_batches_tracked) + 1
+            step = 1 / seen if self.momentum is None else self.momentum
             buffers = [b.repeat(self.devices) for b in (self.running_mean, self.running_var)]
             affine = [p if p is None else p.repeat(self.devices) for p in (self.weight, self.bias)]
             y = nn.functional.batch_norm(parts, *buffers, *affine, training=True, momentum=step, eps=self.eps)
             with torch.no_grad():
+                self.num_batches_tracked.add_(1)
                 self.running_mean.copy_(buffers[0][: self.num_features])
                 self.running_var.copy_(buffers[1][: self.num_features])
             return y.unflatten(1, (self.devices, -1)).transpose(0, 1).flatten(0, 1)

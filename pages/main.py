@@ -9,7 +9,7 @@ from normviz.ui.language import language, speaker
 from normviz.ui.serving import warm_up
 from normviz.ui.style import dress
 
-PAGES = ("cube", "forward")
+PAGES = ("cube", "compare", "forward")
 
 lang = language()
 say = speaker(lang)

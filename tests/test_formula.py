@@ -64,12 +64,12 @@ def test_the_worked_numbers_are_torchs(key: str, layout: str, data: st.DataObjec
     x = values(case.shape, data.draw(seeds))
     cell = data.draw(cells(case.shape))
     spec = case.spec
-    steps = worked_lines(x, spec, cell)
+    steps = worked_lines(x, spec, cell, **case.given)
     assert all(balanced(line) for line in (steps.gather, steps.mean, steps.spread, steps.result))
-    assert balanced(worked(x, spec, cell)) and worked(x, spec, cell) == steps.aligned()
+    assert balanced(steps.aligned()) and worked(x, spec, cell, **case.given) == steps.aligned()
     assert number(x[cell]) in steps.result
     assert ",".join(map(str, cell)) in steps.gather
-    if spec.sets:
+    if len(spec.sets) == 1:
         members = torch.from_numpy(x[spec.sets[0].mask(case.shape, cell)])
         assert f"|S_i|={whole(len(members))}" == steps.size
         if spec.centred:
@@ -80,13 +80,52 @@ def test_the_worked_numbers_are_torchs(key: str, layout: str, data: st.DataObjec
             spread = {
                 "rms_norm": squares.mean(),
                 "l2_norm": members.norm(),
+                "weight_norm": members.norm(),
                 "local_response_norm": squares.sum(),
             }[key]
         assert math.isclose(read(after_equals(steps.spread)), spread, rel_tol=1e-3, abs_tol=1e-9)
-    if (key, layout) != ("instance_norm", "NC"):  # torch refuses
+    if not case.alone:  # torch refuses
         with torch.no_grad():
-            y = case.method.module(nn, case.shape, **case.knobs).double()(torch.from_numpy(x))
-        assert math.isclose(read(after_equals(steps.result)), y[cell], rel_tol=1e-3, abs_tol=1e-9)
+            module = case.method.module(nn, case.shape, **case.knobs).double()
+            y = case.through(module, torch.from_numpy(x))
+        last = steps.scaled or steps.result
+        assert math.isclose(read(after_equals(last)), y[cell], rel_tol=1e-3, abs_tol=1e-9)
+
+
+@examples(20)
+@given(data=st.data())
+def test_a_mixture_is_worked_out_set_by_set(data: st.DataObject) -> None:
+    case = data.draw(cases("switchable_norm", "NCHW", least=2))
+    x = values(case.shape, data.draw(seeds))
+    cell = data.draw(cells(case.shape))
+    steps = worked_lines(x, case.spec, cell)
+    n, c = cell[:2]
+    members = [torch.from_numpy(part) for part in (x[n, c], x[n], x[:, c])]
+    for line, what, found in (
+        (steps.mean, "mean", [m.mean() for m in members]),
+        (steps.spread, "var", [m.var(correction=0) for m in members]),
+    ):
+        logits = torch.tensor([case.knobs[f"{what}_{norm}"] for norm in ("in", "ln", "bn")]).double()
+        total = (logits.softmax(0) * torch.stack(found)).sum()
+        assert math.isclose(read(after_equals(line)), total, rel_tol=1e-3, abs_tol=1e-9)
+        assert line.count(r"\cdot") == 3
+    assert steps.gather.count("S^{(") == 3 and steps.size == ""
+
+
+def test_batch_renorm_is_worked_out_with_r_and_d() -> None:
+    x = np.array([[1.0], [5.0]])  # mean 3, std 2; the buffers' are 1 and 0.5
+    spec = METHODS["batch_renorm"].spec(r_max=3.0, d_max=2.5, eps=1e-12)
+    steps = worked_lines(x, spec, (1, 0), running=([1.0], [0.25]))
+    assert steps.correction == r"r_i=3.000\quad d_i=2.500"  # 4 and 4 before they were clipped
+    assert steps.result == r"y_i=3.000\cdot \frac{5.000-3.000}{2.000}+2.500=5.500"
+    assert "r_i" in lines(spec).correction and lines(METHODS["batch_norm"].spec()).correction == ""
+
+
+def test_weight_norm_starts_at_the_length() -> None:
+    v = np.array([[3.0, 4.0]])
+    spec = METHODS["weight_norm"].spec()
+    assert worked_lines(v, spec, (0, 0)).scaled == r"y_i=5.000\cdot 0.6000=3.000"
+    assert worked_lines(v, spec, (0, 0), weight=[2.0]).scaled == r"y_i=2.000\cdot 0.6000=1.200"
 
 
 def after_equals(line: str) -> str:
@@ -119,7 +158,7 @@ def test_layouts_have_formulas_of_their_own() -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize(("key", "layout"), EVERYWHERE)
 def test_what_is_not_finite_is_written_too(key: str, layout: str, bad: float) -> None:
-    shape = {"NC": (4, 8), "NLC": (4, 3, 8), "NCHW": (4, 8, 2, 2)}[layout]
+    shape = {"NC": (4, 8), "NLC": (4, 3, 8), "NCHW": (4, 8, 2, 2), "OI": (4, 8), "OIHW": (4, 8, 2, 2)}[layout]
     x = values(shape, 0)
     x[(0,) * len(shape)] = bad
     text = worked(x, METHODS[key].spec(), (0,) * len(shape))

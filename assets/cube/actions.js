@@ -10,10 +10,12 @@ export function viewAxes({ plan, spec }) {
 }
 
 /** Whether there are sets to cut at, and cutting there differs from cutting everywhere along one axis. */
-export function canSpreadSets({ pictures: [{ partition, bounds }], plan }) {
-  const parts = [0, 1, 2].map((d) => spreadCuts(plan, bounds[d], d, true).length - 1);
-  const several = parts.filter((count) => count > 1).length;
-  return partition !== null && (several > 1 || parts.some((count, d) => count > 1 && count < plan.n[d]));
+export function canSpreadSets({ pictures, plan }) {
+  return pictures.some(({ partition, bounds }) => {
+    const parts = [0, 1, 2].map((d) => spreadCuts(plan, bounds[d], d, true).length - 1);
+    const several = parts.filter((count) => count > 1).length;
+    return partition !== null && (several > 1 || parts.some((count, d) => count > 1 && count < plan.n[d]));
+  });
 }
 
 export function makeActions(component) {

@@ -9,7 +9,7 @@ import { fillLegend, fillMore, fillTools, makeFrame, plainSentence } from "./pan
 import { Picture } from "./picture.js";
 import { Readout } from "./readout.js";
 import { makePlan } from "./scene.js";
-import { flatten, nextSet, setBox, unflatten } from "./sets.js";
+import { commonSet, flatten, nextSet, unflatten } from "./sets.js";
 
 const LOOK_DELAY = 400; // ms after a gesture before Python hears of it
 
@@ -70,7 +70,12 @@ export class Component {
       this.pictures[k].update(cube, spec, this.plan);
     });
     while (this.pictures.length > spec.cubes.length) this.pictures.pop().remove();
+    frame.root.classList.toggle("nv-several", spec.cubes.length > 1);
     frame.stage.classList.toggle("nv-many", spec.cubes.length > 1);
+    frame.stage.dataset.count = String(spec.cubes.length);
+    // Over one picture there is room for the legend; several have theirs beside the readout.
+    if (spec.cubes.length > 1) frame.foot.insertBefore(frame.legend, frame.tools);
+    else frame.root.prepend(frame.legend);
     const shape = spec.names.map((n, k) => `${n} = ${spec.sizes[k]}`).join(", ");
     const titles = spec.cubes.map((c) => c.title).filter(Boolean).join(", ");
     frame.stage.setAttribute("aria-label", plainSentence(spec.words.label, { shape, titles }));
@@ -146,13 +151,15 @@ export class Component {
     this.light(unflatten(axes, plan.sizes, Math.max(0, Math.min(n - 1, index)), [...this.cell]));
   }
 
-  /** The set that playing steps through: the smallest of several; the buffers' entries when nothing is shared. */
+  /** The set that playing steps through: what all sets of all pictures have in common, so that each of them comes by. */
   playedSet() {
-    const { cube } = this.pictures[0];
+    return commonSet(this.pictures.flatMap(({ cube }) => (cube.sets.length ? cube.sets : [this.entries(cube.buffers)])));
+  }
+
+  /** The cells that read one entry of the buffers; each cell alone where there are none. */
+  entries(buffers) {
     const n = this.spec.sizes;
-    const size = (set) => setBox(set, this.cell, this.plan).size;
-    if (cube.sets.length) return [...cube.sets].sort((a, b) => size(a) - size(b))[0];
-    const own = (k) => !cube.buffers || k === cube.buffers.axis;
+    const own = (k) => !buffers || k === buffers.axis;
     return {
       lo: n.map((m, k) => Int32Array.from({ length: m }, (_, i) => (own(k) ? i : 0))),
       hi: n.map((m, k) => Int32Array.from({ length: m }, (_, i) => (own(k) ? i + 1 : m))),
@@ -199,7 +206,10 @@ export class Component {
       const began = performance.now();
       const { cell, memory, spec } = this;
       const theme = readTheme(this.frame.root);
-      const hand = { many: this.pictures.length > 1, turning: this.hand.dragging(), frameMs: this.frameMs };
+      const many = this.pictures.length > 1;
+      const columns = getComputedStyle(this.frame.stage).gridTemplateColumns.split(" ").length;
+      const rows = Math.ceil(this.pictures.length / columns);
+      const hand = { many, rows, turning: this.hand.dragging(), frameMs: this.frameMs };
       for (const p of this.pictures) p.draw({ cell, view: memory.view, cam: memory.cam, theme, spec, ...hand });
       this.frameMs = performance.now() - began;
       this.afterwards(theme);
@@ -215,8 +225,10 @@ export class Component {
     frame.root.style.setProperty("--nv-set-text", theme.setText);
     const values = pictures.some((p) => p.mode === "values");
     fillLegend(frame, theme, words, values ? (spec.limit ?? 1) : null, pictures.some((p) => p.broken));
-    const overlapping = first.boxes.length > 1 ? words.mixture : words.not_partition;
-    const note = spec.colour !== "all" || first.mode === "all" ? "" : first.boxes.length ? overlapping : words.nothing_shared;
+    const overlapping = ({ boxes }) => (boxes.length > 1 ? words.mixture : boxes.length ? words.not_partition : words.nothing_shared);
+    const named = (p) => (pictures.length > 1 ? `${p.cube.title}: ` : "") + overlapping(p);
+    const uncoloured = spec.colour === "all" ? pictures.filter((p) => p.mode !== "all") : [];
+    const note = uncoloured.map(named).join(" ");
     frame.note.textContent = note;
     frame.note.hidden = !note;
     this.readout.show({ spec, pictures, theme, cell, pinned: sameCell(cell, memory.pinned) });

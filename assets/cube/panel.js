@@ -72,7 +72,7 @@ export function makeFigure() {
 }
 
 export function fillCaption(parts, cube) {
-  parts.title.textContent = cube.title;
+  parts.title.replaceChildren(...(cube.swatch ? [swatchOf(cube.swatch)] : []), cube.title);
   parts.note.textContent = cube.note;
   parts.subtitle.textContent = cube.subtitle;
   parts.caption.hidden = !(cube.title || cube.subtitle || cube.note);

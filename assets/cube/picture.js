@@ -40,10 +40,11 @@ export class Picture {
     this.parts.figure.remove();
   }
 
-  /** CSS pixels: as high as the window allows, never higher than wide; several pictures make two rows. */
-  size(many) {
+  /** CSS pixels: as high as the window allows, never higher than wide; several pictures share its height by their rows. */
+  size({ many, rows }) {
     const w = Math.max(80, this.parts.figure.clientWidth || 300);
-    const most = many ? Math.max(190, Math.min(360, (innerHeight - 344) / 2)) : Math.max(340, Math.min(720, innerHeight - 330));
+    const around = this.mode === "values" ? 372 : 344; // six values under the pictures take a second line
+    const most = many ? Math.max(190, Math.min(360, (innerHeight - around) / rows)) : Math.max(340, Math.min(720, innerHeight - 330));
     return { w, h: Math.round(Math.min(most, w * (many ? 0.95 : 1))) };
   }
 
@@ -63,11 +64,11 @@ export class Picture {
     return cssOf(partitionRgb(theme, ordinal, this.partition.counts));
   }
 
-  /** now: {cell, view, cam, theme, spec, many, turning, frameMs} */
+  /** now: {cell, view, cam, theme, spec, many, rows, turning, frameMs} */
   draw(now) {
     const { cube, plan, mode } = this;
     const { cell, spec, theme } = now;
-    const size = this.size(now.many);
+    const size = this.size(now);
     const full = Math.min(devicePixelRatio || 1, 3);
     const dpr = full >= 2 && now.turning && now.frameMs > SLOW_FRAME ? 1 : full;
     this.fitCanvas(size, dpr);

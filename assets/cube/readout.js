@@ -58,15 +58,22 @@ export class Readout {
     const { spec, pictures, theme, cell, pinned } = now;
     const [first] = pictures;
     const { cube, boxes } = first;
-    const known = [cube.stamp, cube.measures, cube.pinned, cube.buffers];
+    const known = [pictures.map((p) => p.cube.stamp), cube.measures, cube.pinned, cube.buffers];
     const text = JSON.stringify([cell, pinned, first.set, known, first.keyColor, spec.words.cell, pictures.length]);
     if (this.said === text) return;
     const { words, names, sizes } = spec;
-    const value = cube.values?.[flatten(cell.map((_, k) => k), sizes, cell)];
+    const many = pictures.length > 1;
+    const at = flatten(cell.map((_, k) => k), sizes, cell);
+    const apart = many && spec.colour === "after"; // each picture has a value of its own there
+    const value = apart ? undefined : cube.values?.[at];
     const valueName = spec.colour === "after" ? "y" : "x";
     const lines = [[theme.cell, cellLine({ words, names, cell, value, valueName, pinned: pinned && String(cell) !== String(spec.home) })]];
-    const numbers = pictures.length > 1 ? null : this.numbers(now);
-    if (pictures.length > 1) lines.push([theme.setKey, [words.same]]);
+    const numbers = many ? null : this.numbers(now);
+    if (apart) {
+      const shown = pictures.filter((p) => p.cube.values);
+      lines.push(...shown.map((p) => [p.cube.swatch || p.keyColor, [variable(valueName), ` = ${numberText(p.cube.values[at])}`]]));
+    }
+    if (many) lines.push([first.mode === "set" ? theme.setKey : theme.text, [words.same]]);
     else if (boxes.length) lines.push([first.keyColor, sharedLine({ words, boxes, measures: cube.measures, numbers })]);
     else lines.push([theme.setKey, aloneLine({ words, buffers: cube.buffers, cell })]);
     this.said = numbers === undefined ? "" : text;

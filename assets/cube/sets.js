@@ -84,6 +84,12 @@ export function commonBox(boxes, plan) {
   return boxOf(lo, hi, 1, plan);
 }
 
+/** Along every axis what the sets of each index have in common: the coarsest set that steps through all of theirs. */
+export function commonSet(sets) {
+  const meet = (side, of) => sets[0][side].map((list, k) => list.map((_, i) => of(...sets.map((set) => set[side][k][i]))));
+  return { lo: meet("lo", Math.max), hi: meet("hi", Math.min), weight: 1 };
+}
+
 export const inRuns = (list, i) => list.some(([a, b]) => i >= a && i < b);
 
 /** Whether a separate box of the scene (its fixed indices) takes part in a set. */

@@ -73,8 +73,8 @@ ENTRIES = (
         ),
         layer=lambda n, axes, **knobs: our_own("BatchRenorm", batch_renorm, n, axes, **knobs),
         knobs=(
-            Knob("r_max", 3.0, r"r_\max", low=1.0, high=1000.0),
-            Knob("d_max", 5.0, r"d_\max", low=0.0, high=1000.0),
+            Knob("r_max", 3.0, r"r_{\max}", low=1.0, high=1000.0),
+            Knob("d_max", 5.0, r"d_{\max}", low=0.0, high=1000.0),
             EPS,
             affine(),
         ),

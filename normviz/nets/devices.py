@@ -65,10 +65,11 @@ def _runs(device: str, dtype: str, method_key: str) -> bool:
     shape = _PROBE[: len(entry.spec().layouts[-1])]
     lengths = dict(zip(axes_of(shape, entry.spec().layouts), shape, strict=True))
     knobs = {knob.name: knob.suited(knob.default, lengths) for knob in entry.knobs}
+    inputs = 2 if entry.torch_layer(shape, **knobs).second else 1
     layer = entry.module(torch.nn, shape, **knobs)
     try:
         with torch.inference_mode():
-            layer.to(device, kind)(torch.zeros(shape, dtype=kind, device=device))
+            layer.to(device, kind)(*[torch.zeros(shape, dtype=kind, device=device)] * inputs)
     except (RuntimeError, TypeError):  # how torch says that a kernel, or a dtype on a device, does not exist
         return False
     return True

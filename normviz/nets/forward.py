@@ -211,8 +211,8 @@ def _running(module: Any) -> Running:
 
 
 def _array(tensor: torch.Tensor) -> FloatArray:
-    # To the CPU first: MPS has no float64.
-    array: FloatArray = tensor.detach().cpu().to(torch.float64).numpy()
+    # To the CPU first: MPS has no float64. A copy, because a buffer goes on changing.
+    array: FloatArray = tensor.detach().cpu().to(torch.float64, copy=True).numpy()
     return array
 
 

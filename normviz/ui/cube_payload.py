@@ -64,8 +64,9 @@ def _picture(one: Cube, blobs: list[bytes]) -> dict[str, Any]:
     place, stamp = None, ""
     if one.values is not None:
         blob = np.ascontiguousarray(one.values, dtype="<f4").tobytes()
-        place, stamp = len(blobs), f"{zlib.crc32(blob):08x}"
-        blobs.append(blob)
+        if blob not in blobs:  # several cubes can show the same values
+            blobs.append(blob)
+        place, stamp = blobs.index(blob), f"{zlib.crc32(blob):08x}"
     buffers = None
     if one.buffers is not None:
         buffers = {"axis": one.buffers.axis, "mean": _sent(one.buffers.mean), "var": _sent(one.buffers.var)}
@@ -75,6 +76,7 @@ def _picture(one: Cube, blobs: list[bytes]) -> dict[str, Any]:
         "title": one.title,
         "subtitle": one.subtitle,
         "note": one.note,
+        "swatch": one.swatch,
         "measures": list(one.measures),
         "partition": one.partition,
         "buffers": buffers,

@@ -75,7 +75,8 @@ class Cube:
 
     `sets` empty means that no cell shares a statistic. `measures` are what the readout says about a set,
     among "mean", "std", "rms" and "norm"; `pinned` gives their values for the pinned cell when `values` (float32,
-    of the tensor's shape) are not sent. `note` stands at the right of the title ("12 sets").
+    of the tensor's shape) are not sent. `note` stands at the right of the title ("12 sets"), and a square of the colour
+    `swatch` before it, which a chart beside the cubes can use as well.
     `partition=False`: "all sets" cannot be coloured, which the picture then says.
     """
 
@@ -84,6 +85,7 @@ class Cube:
     title: str = ""
     subtitle: str = ""
     note: str = ""
+    swatch: str = ""
     measures: tuple[str, ...] = ("mean", "std")
     partition: bool = True
     buffers: Buffers | None = None

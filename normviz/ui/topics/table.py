@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from normviz.layouts import WEIGHTS
 from normviz.methods import Method
 from normviz.ui.choices import Choices
-from normviz.ui.topics import one_pass
+from normviz.ui.topics import conventions, devices, fold, lone, one_pass, renorm, stream, weights
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,16 @@ class Topic:
     fits: Callable[[Method], bool] = lambda method: True
 
 
-TOPICS = (Topic("pass", one_pass.show),)
+TOPICS = (
+    Topic("pass", one_pass.show),
+    Topic("stream", stream.show, lambda method: bool(method.evaluating or method.spec().running)),
+    Topic("fold", fold.show, fold.fits),
+    Topic("lone", lone.show, lone.fits),
+    Topic("renorm", renorm.show, lambda method: getattr(method.spec().running, "r_max", None) is not None),
+    Topic("devices", devices.show, devices.fits),
+    Topic("weights", weights.show, lambda method: method.layouts == WEIGHTS),
+    Topic("conventions", conventions.show),
+)
 
 
 def topics_of(method: Method) -> dict[str, Topic]:

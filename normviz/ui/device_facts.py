@@ -1,0 +1,81 @@
+"""What synchronising sends and what a checkpoint saves, in four cards; and the table of every device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from normviz.splits import DeviceStatistics, communicated
+from normviz.ui.cached import MOMENTUM
+from normviz.ui.cached_devices import Devices
+from normviz.ui.choices import Choices
+
+#: As many samples of a device as a table's cell names.
+NAMED = 12
+
+
+def show_facts(c: Choices, what: Devices, found: DeviceStatistics) -> None:
+    """Four cards: forward, backward, saved, effective batch."""
+    sizes = [len(share) for share in found.samples]
+    own, n, even = sizes[0], sum(sizes), min(sizes) == max(sizes)
+    forward, backward = communicated(found.sets)
+    cells = int(found.values[0]) * found.sets
+    symbols = {
+        "forward": rf"2 \cdot {found.sets:d} + 1 = {forward:d}",
+        "backward": rf"2 \cdot {found.sets:d} = {backward:d}",
+        "saved": rf"\max_s {MOMENTUM:g}\,|\mu_0 - \mu| = {_away(found):.3f}",
+        "batch": f"N / K = {n} / {what.count} = {own}" if even else rf"{min(sizes)} \le N_k \le {max(sizes)}",
+    }
+    numbers: dict[str, dict[str, Any]] = {
+        "forward": {"sets": f"{found.sets:,}", "cells": f"{cells:,}"},
+        "backward": {},
+        "saved": {"own": own, "n": n, "momentum": f"{MOMENTUM:g}"},
+        "batch": {"n": n},
+    }
+    st.subheader(c.say("devices_facts.heading"), anchor=False)
+    columns = st.columns(4, gap="small")
+    for column, (key, formula) in zip(columns, symbols.items(), strict=True):
+        with column.container(border=True, height="stretch", key=f"nv-step-device-{key}"):
+            st.markdown(f"**{c.say(f'devices_facts.{key}')}**")
+            st.latex(formula, width="content")
+            st.caption(c.say(f"devices_facts.{key}_text", **numbers[key]))
+
+
+def show_table(c: Choices, found: DeviceStatistics, number: int) -> None:
+    """A row a device, and the synchronised one; mean and standard deviation are of the set of this number."""
+    say = c.say
+    with np.errstate(all="ignore"):
+        scatter = np.sqrt((found.shift**2).mean(1))
+        std, joined = np.sqrt(found.var[:, number]), float(np.sqrt(found.joined_var[number]))
+    together = say("devices_figure.synchronised")
+    columns: dict[str, list[Any]] = {
+        say("devices_facts.device"): [*map(str, range(len(found.samples))), together],
+        say("devices_facts.samples"): [*map(_named, found.samples), ""],
+        say("devices_facts.count"): [*found.values.tolist(), int(found.values.sum())],
+        say("devices_facts.scatter"): [*scatter.tolist(), 0.0],
+        say("devices_facts.mean"): [*found.mean[:, number].tolist(), float(found.joined_mean[number])],
+        say("devices_facts.std"): [*std.tolist(), joined],
+    }
+    numeric = [say(f"devices_facts.{key}") for key in ("scatter", "mean", "std")]
+    decimals = st.column_config.NumberColumn(format="%.5f")
+    with st.expander(say("devices_facts.table"), icon=":material/table:"):
+        st.dataframe(columns, hide_index=True, column_config=dict.fromkeys(numeric, decimals))
+
+
+def _away(found: DeviceStatistics) -> float:
+    """How far one step takes device 0's running mean from the synchronised one, where it is furthest."""
+    away = np.abs(found.mean[0] - found.joined_mean)
+    return MOMENTUM * float(away[np.isfinite(away)].max(initial=0.0))
+
+
+def _named(share: tuple[int, ...]) -> str:
+    """The samples of a device; the first and the last where they are many.
+
+    >>> _named((0, 3, 6)), _named(tuple(range(40)))
+    ('0, 3, 6', '0 … 39 (40)')
+    """
+    if len(share) <= NAMED:
+        return ", ".join(map(str, share))
+    return f"{share[0]} … {share[-1]} ({len(share)})"

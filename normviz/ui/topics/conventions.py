@@ -1,0 +1,216 @@
+"""How the frameworks differ over the method at hand, aspect by aspect, and what that does to the numbers at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from normviz.convention_effects import Effect
+from normviz.convention_table import aspects
+from normviz.conventions import Convention, Epsilon
+from normviz.figures import conventions as figures
+from normviz.figures.theme import CONFIG
+from normviz.records import Tensor
+from normviz.spec import L2, Response
+from normviz.ui import cached_conventions as cached
+from normviz.ui import convention_rows as rows
+from normviz.ui.cached import Source
+from normviz.ui.choices import Choices
+from normviz.ui.controls import number, pick
+from normviz.ui.inputs import choose_input, choose_kind
+from normviz.ui.numbers import plain, scientific
+from normviz.ui.parts import caption, credit, head, pass_of
+from normviz.ui.scaling_view import show_scaling
+
+#: What the input is multiplied with: the smaller a set's variance, the more an eps weighs.
+SHRINK = (1.0, 0.1, 0.01, 0.001, 1e-7)
+Images = Sequence[Tensor]
+
+
+def show(c: Choices) -> None:
+    """One aspect at a time: the picture beside the table, how to convert, and where it is written."""
+    offered = (*aspects(c.method), "scaling")
+    top = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+        kind = choose_kind(c)
+        names = {aspect: c.say(f"conventions.aspect.{aspect}") for aspect in offered}
+        aspect = pick(
+            "aspect",
+            c.say("conventions.label"),
+            offered,
+            offered[0],
+            lang=c.lang,
+            names=names,
+            label_visibility="collapsed",
+        )
+    body = st.container()
+    source, images = choose_input(c, kind)
+    draw = {"running": _running, "scaling": show_scaling}.get(aspect)
+    try:
+        if draw:
+            draw(c, top, body, source, images)
+        else:
+            _effect(c, top, body, source, images, aspect)
+    except ValueError as problem:
+        with top:
+            head(c.say(f"conventions.title_{aspect}", name=c.name), "")
+        body.error(c.say("error.pass", reason=str(problem)), icon=":material/error:")
+
+
+def _running(c: Choices, top: DeltaGenerator, body: DeltaGenerator, source: Source, images: Images) -> None:
+    with body:
+        with st.container(horizontal=True, vertical_alignment="bottom", key="nv-convention-knobs"):
+            what = _choose(c, "buffer", ("var", "mean"))
+            batches = number(
+                "seen",
+                c.say("conventions.batches"),
+                20,
+                1,
+                cached.BATCHES,
+                lang=c.lang,
+                slider=True,
+                width=320,
+            )
+        with st.spinner(c.say("agree.loading")):
+            found = cached.averages(source, pass_of(c), c.spec, c.cell, images)
+        table = [kept.row for kept in found.kept]
+        channel = c.cell[c.axes.index("C")]
+        words = {"batches": c.say("conventions.steps"), "input": c.say("conventions.input")}
+        figure = figures.course(found, rows.names(c, table), what=what, batches=batches, words=words)
+        note = c.say(
+            "conventions.note_running", channel=channel, count=f"{found.count:,}", total=cached.BATCHES
+        )
+        _beside(c, source, images, figure, rows.running_table(c, found, batches), [note])
+        rows.show_conversions(c, rows.running_conversions(c, found))
+        _sources(c, table)
+    values = [kept.var[batches] for kept in found.kept]
+    other = rows.farthest(values, values[0])
+    said = {
+        "batches": batches,
+        "channel": channel,
+        "torch": plain(values[0]),
+        "other": plain(values[other]),
+        "framework": rows.name_of(c, table[other]),
+    }
+    with top:
+        head(c.say("conventions.title_running", name=c.name), c.say("conventions.lead_running", **said))
+
+
+def _effect(
+    c: Choices, top: DeltaGenerator, body: DeltaGenerator, source: Source, images: Images, aspect: str
+) -> None:
+    with body:
+        shrink, own = 1.0, False
+        if aspect in ("eps", "response"):
+            with st.container(horizontal=True, vertical_alignment="bottom", key="nv-convention-knobs"):
+                if aspect == "eps":
+                    shrink = _shrink(c)
+                else:
+                    own = _choose(c, "own", ("same", "each")) == "each"
+        with st.spinner(c.say("agree.loading")):
+            knobs: dict[str, dict[str, float]] = {"eps": {"shrink": shrink}, "response": {"own": own}}
+            found = cached.effect(source, pass_of(c), c.spec, c.cell, aspect, images, **knobs.get(aspect, {}))
+        _beside(
+            c,
+            source,
+            images,
+            _figure(c, found, aspect),
+            rows.effect_table(c, found, own),
+            _notes(c, aspect, own),
+        )
+        rows.show_conversions(c, rows.conversions(c, found, own))
+        _sources(c, [reading.row for reading in found.readings])
+    with top:
+        suffix = "_own" if own else ""
+        bounded = "_l2" if aspect == "eps" and isinstance(c.spec.divisor, L2) else ""
+        head(
+            c.say(f"conventions.title_{aspect}{bounded}", name=c.name),
+            c.say(f"conventions.lead_{aspect}{suffix}{bounded}", **_numbers(c, found)),
+        )
+
+
+def _figure(c: Choices, found: Effect, aspect: str) -> Any:
+    names = rows.names(c, [reading.row for reading in found.readings])
+    say = c.say
+    match aspect:
+        case "eps":
+            size = "l2" if isinstance(c.spec.divisor, L2) else "std" if c.spec.centred else "rms"
+            words = {"size": say(f"conventions.size_{size}"), "left": say("conventions.left")}
+            return figures.epsilons(found, names, words=words)
+        case "response":
+            words = {"channel": say("conventions.channel"), "left": say("conventions.left")}
+            return figures.damping(found, names, channel=c.cell[c.axes.index("C")], words=words)
+    words = {"before": say("conventions.before"), "value": say("conventions.value")}
+    labels = [f"{names[reading.row.framework]}" for reading in found.readings]
+    return figures.histograms(found, labels, words=words)
+
+
+def _notes(c: Choices, aspect: str, own: bool) -> list[str]:
+    numbers = {}
+    if isinstance(c.spec.divisor, Response):
+        given = c.spec.divisor
+        numbers = {k: rows.written(getattr(given, k)) for k in ("size", "alpha", "beta", "k")}
+    notes = [c.say("conventions.note_own" if own else f"conventions.note_{aspect}", name=c.name, **numbers)]
+    if aspect == "eps" and not c.method.own_layer and not c.weighs:
+        notes.append(c.say("conventions.note_closest"))
+    if aspect == "eps" and c.spec.outcome == "renormalized":
+        notes.append(c.say("conventions.note_renorm"))
+    return notes
+
+
+def _numbers(c: Choices, found: Effect) -> dict[str, str]:
+    """What the leads say of an effect."""
+    cells = [reading.cell for reading in found.readings]
+    table = [reading.row for reading in found.readings]
+    other = rows.farthest(cells, cells[0])
+    apart = max((r.difference for r in found.readings if r.difference == r.difference), default=float("nan"))
+    said = {
+        "torch": plain(cells[0]),
+        "other": plain(cells[other]),
+        "framework": rows.name_of(c, table[other]),
+        "difference": rows.amount(apart),
+    }
+    defaults = [row.value(c.dtype) for row in table if isinstance(row, Epsilon)]
+    if defaults:
+        said |= {"low": scientific(min(defaults)), "high": scientific(max(defaults))}
+    learned = rows.learned(c, table)
+    if learned:
+        said |= {"least": f"{min(learned):,}", "most": f"{max(learned):,}"}
+    return said
+
+
+def _beside(
+    c: Choices,
+    source: Source,
+    images: Images,
+    figure: Any,
+    table: dict[str, list[str]],
+    notes: Sequence[str],
+) -> None:
+    """The picture and the table, which wraps below it on a narrow page."""
+    left, right = st.columns([1, 1], gap="medium")
+    with left:
+        st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="conventions")
+    with right.container(key="nv-convention-table"):
+        st.table(table, border="horizontal", hide_index=True)
+    caption(c, source, count=len(images))
+    credit(c, source)
+    st.caption(" ".join(notes))
+
+
+def _sources(c: Choices, table: Sequence[Convention]) -> None:
+    with st.expander(c.say("conventions.sources"), icon=":material/menu_book:"):
+        st.table(rows.sources(c, table), border="horizontal", hide_index=True)
+
+
+def _choose(c: Choices, key: str, options: tuple[str, ...]) -> str:
+    names = {option: c.say(f"conventions.{option}") for option in options}
+    return pick(key, c.say(f"conventions.{key}"), options, options[0], lang=c.lang, names=names)
+
+
+def _shrink(c: Choices) -> float:
+    label = c.say("conventions.shrink")
+    return pick("shrink", label, SHRINK, SHRINK[0], lang=c.lang, names=lambda by: f"× {rows.written(by)}")

@@ -1,0 +1,237 @@
+"""Training and evaluating: mini-batches stream through a real layer, and evaluation reads what its buffers kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from normviz.figures.stream import channels_figure, course_figure
+from normviz.figures.stream_outputs import evaluation_figure
+from normviz.figures.theme import CONFIG
+from normviz.records import Tensor
+from normviz.spec import Root
+from normviz.stream import CHANNELS, STEPS, Course, Evaluation, Plan
+from normviz.text.lookup import section
+from normviz.ui import cached_stream
+from normviz.ui.cached import Source, device_name
+from normviz.ui.cached_stream import NoRoom, Streaming, Test
+from normviz.ui.choices import Choices
+from normviz.ui.inputs import choose_input, choose_kind
+from normviz.ui.numbers import plain, spoken
+from normviz.ui.parts import credit, head
+from normviz.ui.stage import stage
+from normviz.ui.stream_controls import advance, choose_course, choose_test, playing, step_row
+
+#: Seconds a step stays on the screen while the stream plays.
+PACE = 0.9
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that is chosen about the stream, but the step."""
+
+    c: Choices
+    what: Streaming
+    images: Sequence[Tensor]
+    frozen: int | None
+    shift: float
+    scale: float
+
+    @property
+    def channel(self) -> int:
+        """The pinned cell's."""
+        return self.c.cell[self.c.axes.index("C")]
+
+    def test(self, step: int) -> Test:
+        """What is evaluated at a step."""
+        held = step if self.frozen is None else min(step, self.frozen)
+        return Test(step, held, self.channel, self.shift, self.scale)
+
+
+def show(c: Choices) -> None:
+    """The stream: its course, step by step or playing, and evaluation with the averages of one step."""
+    top, transport = st.container(), st.container(key="nv-stream-steps")
+    picture = st.container(key="nv-stream-picture")
+    with st.container(key="nv-stream-course"):
+        momentum, frozen = choose_course(c)
+    tested = st.container(key="nv-stream-test")
+    with tested:
+        heading = st.container()
+        drifting, shift, scale = choose_test(c)
+        outcome = st.container()
+    with st.container(key="nv-stream-input"):
+        source, images = choose_input(c, choose_kind(c))
+    batch = _batch(c)
+    with top:
+        numbers = {"steps": STEPS, "batch": batch}
+        lead = c.say("stream.lead_cumulative", **numbers)
+        if momentum is not None:
+            lead = c.say("stream.lead", **numbers, percent=f"{100 * momentum:g}")
+        head(c.say("stream.title", name=c.name), lead)
+    with transport:
+        step, plays = step_row(c)
+    plan = Plan(batch, STEPS, momentum, _eps(c), seed=c.seed)
+    if drifting:
+        plan = replace(plan, shift=shift, scale=scale)
+    try:
+        population = cached_stream.population(source, batch)
+        what = Streaming(population, plan, c.device, c.dtype)
+        with picture, st.spinner(c.say("stream.loading", steps=STEPS)):
+            course = cached_stream.course(what, images)
+    except NoRoom as problem:
+        numbers = {"needed": 2 * batch, "channels": CHANNELS, "samples": problem.samples}
+        picture.error(c.say("stream.too_large", shape=spoken(c.shape), **numbers), icon=":material/error:")
+        return
+    except ValueError as problem:
+        lone = batch * math.prod(c.shape[1:]) == c.shape[c.axes.index("C")]
+        words = "stream.refused" if lone else "error.pass"
+        picture.warning(c.say(words, refusal=problem, reason=problem), icon=":material/warning:")
+        if lone:
+            picture.markdown(c.say("stream.refused_why"))
+        return
+    shown = Shown(c, what, images, frozen, shift, scale)
+    with picture:
+        _play(shown, step, plays)
+        _about(shown, source, course)
+    with heading:
+        st.subheader(c.say("stream.evaluation", held=shown.test(step).held), anchor=False)
+    with outcome:
+        _evaluated(shown, course, step)
+
+
+def _play(shown: Shown, step: int, plays: bool) -> None:
+    """The picture of a step; while the stream plays it alone is drawn again, from results that are there already."""
+    drawn: list[int] = []
+
+    @st.fragment(run_every=PACE if plays else None)
+    def picture() -> None:
+        now = step
+        if drawn and plays:
+            now = advance() if playing() else STEPS
+            if now == STEPS:
+                st.rerun()  # the whole page: the player has stopped, and all of it shows the last step
+        drawn.append(now)
+        _picture(shown, cached_stream.course(shown.what, shown.images), now)
+
+    picture()
+
+
+def _picture(shown: Shown, course: Course, step: int) -> None:
+    c, plan, channel = shown.c, shown.what.plan, shown.channel
+    test = shown.test(step)
+    words = section(c.lang, "stream_figure")
+    words |= {k: words[k].format(channel=channel) for k in ("mean", "var")}
+    left, right = st.columns([7, 4], gap="medium")
+    frozen = shown.frozen
+    of = (shown.what, step, frozen, channel, c.lang)
+    with left:
+        figure = course_figure(course, plan, channel=channel, step=step, words=words, frozen=frozen)
+        stage("stream-course", figure, of)
+    with right:
+        figure = channels_figure(course, plan, channel=channel, step=step, words=words, frozen=frozen)
+        stage("stream-channels", figure, of)
+    means, variances = course.target(plan)
+    spread = math.sqrt(variances[step, channel])
+    off = (course.running_mean[test.held, channel] - means[step, channel]) / spread if spread else math.nan
+    ratio = course.running_var[test.held, channel] / variances[step, channel] if spread else math.nan
+    gap = cached_stream.evaluation(shown.what, test, shown.images).gap
+    first, second, third = st.columns(3, gap="medium")
+    first.metric(c.say("stream.mean_now"), c.say("stream.sigmas", value=plain(off)))
+    second.metric(c.say("stream.var_now"), c.say("stream.times", value=plain(ratio)))
+    told = c.say("stream.gap_help", channel=channel, most=plain(float(gap.max())))
+    third.metric(c.say("stream.gap_now"), plain(float(gap[channel])), help=told)
+
+
+def _about(shown: Shown, source: Source, course: Course) -> None:
+    """What was computed, on what."""
+    c, plan = shown.c, shown.what.plan
+    numbers = {
+        "samples": course.samples,
+        "shape": spoken(c.shape[1:]),
+        "kind": c.say(f"input.{source.photo or source.kind}"),
+        "seed": c.seed,
+        "batch": plan.batch,
+        "layer": course.layer,
+        "dtype": course.dtype,
+        "device": device_name(course.device),
+    }
+    words = [c.say("stream.about", **numbers)]
+    if plan.batch < c.shape[0]:
+        words.append(c.say("stream.per_device", batch=plan.batch, whole=c.shape[0]))
+    if not c.method.own_layer:
+        words.append(c.say("stream.stand_in", name=c.name))
+    st.caption(" ".join(words))
+    credit(c, source)
+
+
+def _evaluated(shown: Shown, course: Course, step: int) -> None:
+    """The layer evaluating: matching and shifted data, what is stored, and all channels in a table."""
+    c, channel, test = shown.c, shown.channel, shown.test(step)
+    seen = cached_stream.evaluation(shown.what, test, shown.images)
+    if test.held == 0:
+        st.info(c.say("stream.start"), icon=":material/info:")
+    if test.held < step:
+        st.info(c.say("stream.moved_on", held=test.held), icon=":material/ac_unit:")
+    figure = evaluation_figure(seen, words=section(c.lang, "stream_figure"))
+    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="stream-outputs")
+    numbers = {
+        "step": step,
+        "channel": channel,
+        "mean": plain(seen.matching.eval.mean),
+        "std": plain(seen.matching.eval.std),
+        "shift": f"{shown.shift:g}",
+        "scale": f"{shown.scale:g}",
+        "shifted_mean": plain(seen.shifted.eval.mean),
+        "shifted_std": plain(seen.shifted.eval.std),
+    }
+    st.markdown(c.say("stream.outcome", **numbers))
+    numbers = {
+        "values": f"{course.values:,}",
+        "factor": f"{course.values / (course.values - 1):.4f}",
+        "step": test.held,
+        "biased": plain(course.biased_var[test.held, channel]),
+        "stored": plain(course.running_var[test.held, channel]),
+    }
+    st.markdown(c.say("stream.unbiased", **numbers))
+    with st.expander(c.say("stream.table"), icon=":material/table:"):
+        _table(shown, course, seen, test)
+
+
+def _table(shown: Shown, course: Course, seen: Evaluation, test: Test) -> None:
+    means, variances = course.target(shown.what.plan)
+    nothing = np.full_like(course.mean, np.nan)
+    columns = {
+        "channel": np.arange(course.mean.size),
+        "batch_mean": course.batch_mean[test.step - 1] if test.step else nothing,
+        "running_mean": course.running_mean[test.held],
+        "mean": means[test.step],
+        "batch_var": course.batch_var[test.step - 1] if test.step else nothing,
+        "running_var": course.running_var[test.held],
+        "biased_var": course.biased_var[test.held],
+        "var": variances[test.step],
+        "matching_mean": seen.matching.mean,
+        "matching_std": seen.matching.std,
+        "shifted_mean": seen.shifted.mean,
+        "shifted_std": seen.shifted.std,
+    }
+    names = section(shown.c.lang, "stream_table")
+    decimals = st.column_config.NumberColumn(format="%.4f")
+    looks = {names[k]: decimals for k in columns if k != "channel"}
+    st.dataframe({names[k]: v.tolist() for k, v in columns.items()}, hide_index=True, column_config=looks)
+
+
+def _batch(c: Choices) -> int:
+    """How many samples of the batch the layer sees: on several devices each sees its own."""
+    if not c.spec.sets:
+        return c.shape[0]
+    low, high = c.spec.sets[0].intervals(c.shape)[0]
+    return int(high[c.cell[0]] - low[c.cell[0]])
+
+
+def _eps(c: Choices) -> float:
+    divisor = c.spec.divisor
+    return divisor.eps if isinstance(divisor, Root) and divisor.eps else Plan().eps
