@@ -40,7 +40,7 @@ class Case(NamedTuple):
         return values(self.shape, 99) if self.spec.affine.origin == "second" else None
 
     @property
-    def given(self) -> dict[str, npt.NDArray[np.float64]]:
+    def given(self) -> dict[str, Any]:
         """What that input makes of weight and bias, worked out here."""
         if self.second is None:
             return {}

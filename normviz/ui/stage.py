@@ -11,13 +11,15 @@ import streamlit as st
 from normviz.figures.theme import CONFIG
 
 RULES = Path(__file__).parents[2] / "assets" / "stream.css"
-#: Which turn it is, for the rules: they tell the turn before last, whose chart may still stand, from this one.
+#: Which turn it is, beside the charts and within each, for the rules: they tell a chart that is still to come from the
+#: one that stood in its place before.
 TURNS = (
     '<i class="nv-turn-0"></i>',
     '<i class="nv-turn-1"></i>',
     '<i class="nv-turn-2"></i>',
     '<i class="nv-turn-3"></i>',
 )
+MARKS = ("<b>\u2009</b>", "<b>\u2009\u2009</b>", "<i>\u2009</i>", "<i>\u2009\u2009</i>")
 
 
 def stage(name: str, figure: Any, of: object) -> None:
@@ -29,7 +31,10 @@ def stage(name: str, figure: Any, of: object) -> None:
     turn, shown, before = st.session_state.get(f"stage/{name}", (0, (None, None), None))
     if shown[0] != of:
         turn, shown, before = (turn + 1) % 4, (of, figure), shown[1]
-        figure.data[0].uid = f"nv{turn}"
+        # Nothing to see: Plotly keeps an annotation's text as an attribute, which the rules can read.
+        figure.add_annotation(
+            text=MARKS[turn], x=0, y=0, xref="paper", yref="paper", showarrow=False, opacity=0
+        )
     st.session_state[f"stage/{name}"] = (turn, shown, before)
     st.html(_rules())
     with st.container(key=f"nv-stage-{name}"):
