@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from normviz.extents import Extent, Groups, Own, Window
@@ -60,8 +61,8 @@ def lines(spec: Spec, *, layout: str = "") -> Lines:
     if not batch:
         gather = r"S_i=\varnothing"
     else:
-        gather = r"\quad ".join(
-            f"S{mark(k, several)}_i={_members(part.set, axes, spec)}" for k, part in enumerate(spec.parts)
+        gather = stacked(
+            [f"S{mark(k, several)}_i={_members(part.set, axes, spec)}" for k, part in enumerate(spec.parts)]
         )
     mean = spread = ""
     if not batch:
@@ -108,8 +109,15 @@ def whole(n: int) -> str:
 
 
 def _align(line: str) -> str:
-    left, relation, right = line.partition("=")
+    left, relation, right = ("", "", line) if line.startswith(r"\begin") else line.partition("=")
     return f"{left}&{relation}{right}" if relation else f"&{line}"
+
+
+def stacked(lines: Sequence[str]) -> str:
+    """One line as it is; several below each other."""
+    if len(lines) == 1:
+        return lines[0]
+    return r"\begin{array}{l}" + r"\\".join(lines) + r"\end{array}"
 
 
 def mark(k: int, several: bool) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from normviz.formula import Lines, mark, number, whole
+from normviz.formula import Lines, mark, number, stacked, whole
 from normviz.layouts import check_cell, layout_of
 from normviz.reference import Buffers, FloatArray, aligned, corrections, moments, normalize
 from normviz.spec import L2, Affine, Response, Root, Spec, StatSet
@@ -55,8 +55,9 @@ def worked_lines(
     where = ",".join(map(str, cell))
     members = [_interval(part.set, spec, cell, given.shape) for part in spec.parts]
     several = len(members) > 1
-    gather = r"\quad ".join(rf"S{mark(k, several)}_{{({where})}}={m}" for k, m in enumerate(members))
-    gather = gather or rf"S_{{({where})}}=\varnothing"
+    gather = rf"S_{{({where})}}=\varnothing"
+    if members:
+        gather = stacked([rf"S{mark(k, several)}_{{({where})}}={m}" for k, m in enumerate(members)])
     counted = rf"|S_i|={whole(int(size))}" if len(members) == 1 else ""
     mean_line = rf"\mu_i={_mixed(given, spec, cell, 0)}{number(mean)}" if spec.centred else ""
     match spec.divisor:

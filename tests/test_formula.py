@@ -25,10 +25,15 @@ def balanced(tex: str) -> bool:
         depth += 1 if brace == "{" else -1
         if depth < 0:
             return False
-    begun, ended = re.findall(r"\\begin\{(\w+)\}", tex), re.findall(r"\\end\{(\w+)\}", tex)
+    opened: list[str] = []
+    for what, name in re.findall(r"\\(begin|end)\{(\w+)\}", tex):
+        if what == "begin":
+            opened.append(name)
+        elif not opened or opened.pop() != name:
+            return False
     sized = [len(re.findall(side, tex)) for side in (r"\\[bB]igg?l(?![a-z])", r"\\[bB]igg?r(?![a-z])")]
     sets = [tex.count(r"\{"), tex.count(r"\}")]
-    return depth == 0 and begun == ended and sized[0] == sized[1] and sets[0] == sets[1]
+    return depth == 0 and not opened and sized[0] == sized[1] and sets[0] == sets[1]
 
 
 def read(tex: str) -> float:
@@ -39,7 +44,14 @@ def read(tex: str) -> float:
 
 def test_the_checker_itself_sees_what_is_wrong() -> None:
     assert balanced(r"\{\frac{1}{2}\}")
-    for wrong in (r"\frac{1}{2", "}{", r"\begin{a}", r"\Bigl( x", r"\{ x"):
+    for wrong in (
+        r"\frac{1}{2",
+        "}{",
+        r"\begin{a}",
+        r"\begin{a}\begin{b}\end{a}\end{b}",
+        r"\Bigl( x",
+        r"\{ x",
+    ):
         assert not balanced(wrong)
 
 

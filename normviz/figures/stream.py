@@ -227,9 +227,9 @@ def dye(color: str, text: str) -> str:
 
 
 def _said(value: float) -> str:
-    """A number of four digits with a proper minus."""
+    """A number of three digits or decimals with a proper minus."""
     if not math.isfinite(value):
         return "–"
     size = abs(value)
-    text = f"{value:.3f}" if size < 100 and (size >= 0.001 or size < 1e-12) else f"{value:.2e}"
-    return text.replace("-", "−")
+    form = ".3f" if size >= 0.1 or size < 1e-12 else ".3g" if size >= 0.001 else ".1e"
+    return f"{value:{form if size < 100 else '.3g'}}".replace("-", "−")

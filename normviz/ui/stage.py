@@ -19,7 +19,7 @@ TURNS = (
     '<i class="nv-turn-2"></i>',
     '<i class="nv-turn-3"></i>',
 )
-MARKS = ("<b>\u2009</b>", "<b>\u2009\u2009</b>", "<i>\u2009</i>", "<i>\u2009\u2009</i>")
+MARKS = tuple("\u2009" * k for k in range(1, 5))  # thin spaces: what stands in CSS must not look like HTML
 
 
 def stage(name: str, figure: Any, of: object) -> None:

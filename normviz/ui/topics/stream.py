@@ -193,8 +193,8 @@ def _evaluated(shown: Shown, course: Course, step: int) -> None:
         "values": f"{course.values:,}",
         "factor": f"{course.values / (course.values - 1):.4f}",
         "step": test.held,
-        "biased": plain(course.biased_var[test.held, channel]),
-        "stored": plain(course.running_var[test.held, channel]),
+        "biased": f"{course.biased_var[test.held, channel]:.4g}",
+        "stored": f"{course.running_var[test.held, channel]:.4g}",
     }
     st.markdown(c.say("stream.unbiased", **numbers))
     with st.expander(c.say("stream.table"), icon=":material/table:"):
