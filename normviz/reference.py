@@ -36,13 +36,14 @@ def normalize(
     running: Buffers | None = None,
     weight: npt.ArrayLike | None = None,
     bias: npt.ArrayLike | None = None,
+    second: npt.ArrayLike | None = None,
 ) -> FloatArray:
     """y_i = weight * (x_i - mean_i) / divisor_i + bias, over the sets that ``spec`` names.
 
     ``x`` has the axes of one of the Spec's layouts: (N, C), (N, L, C) or (N, C, H, W). ``running`` is (mean, variance),
     each of the shape of the running buffers, by default a new layer's zeros and ones. ``weight`` and ``bias`` have
-    torch's shapes, by default a new layer's start; where the Spec takes them from a second input they are given by
-    :func:`transferred`. The result is float64, dimensionless but for weight and bias.
+    torch's shapes, by default a new layer's start. Adaptive Instance Norm takes them from ``second``, an input with the
+    axes of x (without it they are 1 and 0). The result is float64, dimensionless but for weight and bias.
 
     Raises ValueError where the shape, the buffers or the parameters do not fit the Spec.
 
@@ -54,6 +55,10 @@ def normalize(
     given = np.asarray(x)
     values = given.astype(np.float64)
     spec.axes(values.shape)
+    if second is not None:
+        if spec.affine.origin != "second":
+            raise ValueError("This method takes no second input, but one was given. Leave it out.")
+        weight, bias = transferred(second, spec)
     with np.errstate(all="ignore"):
         found = moments(given, spec, running=running)
         y = (values - found.mean) / found.divisor

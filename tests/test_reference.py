@@ -240,6 +240,14 @@ def test_parameters_that_do_not_fit_are_refused(key: str, name: str, array: Any,
         normalize(values((2, 3, 2, 2), 0), METHODS[key].spec(), **{name: array})
 
 
+def test_a_second_input_gives_scale_and_shift() -> None:
+    x, style = values((3, 4, 5, 2), 0), 3 + 2 * values((3, 4, 5, 2), 1)
+    y = normalize(x, METHODS["adaptive_instance_norm"].spec(eps=1e-12), second=style)
+    assert np.allclose(y.mean((2, 3)), style.mean((2, 3))) and np.allclose(y.std((2, 3)), style.std((2, 3)))
+    with pytest.raises(ValueError, match="takes no second input"):
+        normalize(x, METHODS["instance_norm"].spec(), second=style)
+
+
 def test_a_wrong_rank_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(5,\) has 1 axes.*Try reshaping"):
         normalize(np.ones(5), METHODS["layer_norm"].spec())

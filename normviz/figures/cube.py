@@ -148,6 +148,11 @@ def _values(
                 f"values={values!r} needs a tensor, but only the shape {tuple(shape)} was given. "
                 "Try nv.cube(x, ...) with an array x."
             )
+        if values == "after" and spec.affine.origin == "second":
+            raise ValueError(
+                "Here values='after' needs a second input. Give the array itself: "
+                "values=nv.normalize(x, spec, second=...)."
+            )
         before, after = x.astype(np.float64), normalize(x, spec)
         return before if values == "before" else after, float(shared_edges(before, after)[-1])
     array = _numbers(values, "values")

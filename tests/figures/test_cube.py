@@ -239,3 +239,11 @@ def test_the_largest_tensor_is_drawn() -> None:
     assert len(mesh_of(nv.cube((20, 100, 25, 40), "batch_norm")).i) == 2 * 2 * (
         100 * 1000 + 20 * 1000 + 20 * 100
     )
+
+
+def test_after_with_a_second_input_is_given_as_an_array() -> None:
+    x, style = nv.Sample().tensor((2, 4, 3, 3)), nv.Sample(seed=1).tensor((2, 4, 3, 3))
+    with pytest.raises(ValueError, match=r"needs a second input.*values=nv\.normalize"):
+        nv.cube(x, "adaptive_instance_norm", values="after")
+    y = nv.normalize(x, nv.METHODS["adaptive_instance_norm"].spec(), second=style)
+    assert nv.cube(x, "adaptive_instance_norm", values=y).data
