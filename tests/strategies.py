@@ -10,9 +10,10 @@ import numpy.typing as npt
 import torch
 from hypothesis import settings
 from hypothesis import strategies as st
+from torch import nn
 
 from normviz.catalogue import METHODS
-from normviz.layouts import axes_of
+from normviz.layouts import WEIGHTS, axes_of
 from normviz.methods import Knob, Method
 from normviz.spec import Spec
 
@@ -58,6 +59,17 @@ class Case(NamedTuple):
     def alone(self) -> bool:
         """Whether some centred set is one cell everywhere: torch refuses many of those."""
         return self.spec.centred and any((s.sizes(self.shape) == 1).all() for s in self.spec.sets)
+
+
+def learned(entry: Method, shape: tuple[int, ...], **knobs: Any) -> int:
+    """How many parameters torch has for it: the module's own, or what its parametrization adds to a layer."""
+    spec = entry.spec(**knobs)
+    if not (spec.layouts == WEIGHTS and spec.affine.weight):
+        return sum(p.numel() for p in entry.module(nn, shape, **knobs).parameters() if p.requires_grad)
+    out, into, *size = shape
+    bare = nn.Conv2d(into, out, (size[0], size[1]), bias=False) if size else nn.Linear(into, out, False)
+    layer = nn.utils.parametrizations.weight_norm(bare, dim=knobs.get("dim", 0))
+    return sum(p.numel() for p in layer.parameters()) - bare.weight.numel()
 
 
 def examples(count: int) -> settings:

@@ -34,6 +34,8 @@ class Shaped:
 
     shape: tuple[int, ...]
     layout: str
+    #: Under which name the session keeps it.
+    kept: str
     refused: tuple[int, ...] | None = None
     misfit: str = ""
 
@@ -49,19 +51,20 @@ def shape_now(lang: str, method: Method) -> Shaped:
     """The shape to show with this method.
 
     Read from the widgets before they are drawn, so that everything above and below them shows the same shape.
-    Activations and weights each keep a shape of their own.
+    Activations and weights each keep a shape of their own, and so does a method that cannot show the one of its kind.
     """
     layouts = method.layouts
     default = DEFAULT_SHAPES[layouts[-1]]
-
-    start = remembered("shape", partial(read_shape, layouts=layouts), default, under=_kept(layouts))
     by_rank = {len(layout): layout for layout in layouts}
-    if len(start) not in by_rank:  # kept from another method of the same kind
-        start = default
+    for kept in (f"shape.{layouts[-1]}", f"shape.{'.'.join(layouts)}"):
+        start = remembered("shape", partial(read_shape, layouts=layouts), default, under=kept)
+        if len(start) in by_rank:
+            break
     layout = by_rank[len(start)]
-    asked_layout = st.session_state.get(f"layout/{lang}") or _linked_layout() or layout
+    # The widget's layout counts where the method stayed; another one brings its own.
     stayed = st.session_state.get(OF, method.key) == method.key
-    misfit = asked_layout if asked_layout not in layouts and stayed else ""
+    asked_layout = (stayed and st.session_state.get(f"layout/{lang}")) or _linked_layout() or layout
+    misfit = asked_layout if asked_layout not in layouts else ""
     if asked_layout in layouts and asked_layout != layout:
         layout, start = asked_layout, DEFAULT_SHAPES[asked_layout]
     asked = tuple(
@@ -69,14 +72,14 @@ def shape_now(lang: str, method: Method) -> Shaped:
     )
     st.session_state[OF] = method.key
     if cells(asked) > BUDGET:
-        return Shaped(start, layout, asked, misfit)
-    return Shaped(asked, layout, None, misfit)
+        return Shaped(start, layout, kept, asked, misfit)
+    return Shaped(asked, layout, kept, None, misfit)
 
 
 def pick_shape(shaped: Shaped, method: Method, lang: str) -> None:
     """The layout and the length of every axis; a tensor over the budget is refused and the last one stays."""
     say = speaker(lang)
-    layout, layouts = shaped.layout, method.layouts
+    layout = shaped.layout
     with st.popover(spoken(shaped.shape), icon=":material/deployed_code:", key="nv-shape"):
         order = (*reversed(ACTIVATIONS), *reversed(WEIGHTS))
         key = f"layout/{lang}"
@@ -91,8 +94,8 @@ def pick_shape(shaped: Shaped, method: Method, lang: str) -> None:
                 f"{axis}: {say(f'axis.{axis}')}", 1, LONGEST, length, key=axis_key(layout, axis, lang)
             )
         st.caption(say("frame.shape_help", budget=f"{BUDGET:,}", longest=f"{LONGEST:,}"))
-    default = DEFAULT_SHAPES[layouts[-1]]
-    remember("shape", shaped.shape, default, under=_kept(layouts), written=written(shaped.shape))
+    default = DEFAULT_SHAPES[method.layouts[-1]]
+    remember("shape", shaped.shape, default, under=shaped.kept, written=written(shaped.shape))
 
 
 def layout_name(layout: str, lang: str) -> str:
@@ -119,11 +122,6 @@ def complain(shaped: Shaped, method: Method, lang: str) -> None:
             "layout": layout_name(shaped.misfit, lang),
         }
         st.error(say("frame.misfit", **words), icon=":material/error:")
-
-
-def _kept(layouts: tuple[str, ...]) -> str:
-    """Where the shape is kept: one of activations and one of weights."""
-    return f"shape.{layouts[-1]}"
 
 
 def _linked_layout() -> str:
