@@ -53,6 +53,12 @@ def has_averages(method: Method) -> bool:
     return bool(method.evaluating or method.spec().running)
 
 
+def gathers_averages(method: Method) -> bool:
+    """Whether its stream shows them: not where they are frozen, nor where they only correct the batch's."""
+    spec = method.spec()
+    return has_averages(method) and not spec.corrected and spec.affine.origin != "frozen"
+
+
 SETS, PASS = View("cube"), View("forward")
 STREAM, FOLD, RENORM = View("forward", "stream"), View("forward", "fold"), View("forward", "renorm")
 LONE = View("forward", "lone", (("lone_case", "vectors"),))
@@ -74,7 +80,7 @@ DERIVED = (
     Seen("learned", MOVED, lambda m: bool(m.spec().affine.bias) and m.spec().affine.origin == "learned"),
     Seen("learned", SCALED, lambda m: bool(m.spec().affine.weight) and not m.spec().affine.bias and on_activations(m)),
     Seen("learned", WEIGHTS, lambda m: m.spec().affine.identity_at_start),
-    Seen("modes", STREAM, has_averages),
+    Seen("modes", STREAM, gathers_averages),
     Seen("modes", CONVENTIONS, has_averages),
     Seen("modes", PASS, lambda m: not has_averages(m) and on_activations(m)),
     Seen("batch", NAN, on_activations),
@@ -88,7 +94,7 @@ STATED: Mapping[tuple[str, str], View] = {
     ("sync_batch_norm", "strengths"): DEVICES,
     ("batch_norm_eval", "strengths"): FOLD,
     ("batch_norm_eval", "weaknesses"): STREAM,
-    ("batch_norm_frozen", "weaknesses"): STREAM,
+    ("batch_norm_frozen", "weaknesses"): SHIFTED,
     ("layer_norm", "weaknesses"): CONVENTIONS,
     ("layer_norm_last", "strengths"): NAN,
     ("instance_norm", "strengths"): PHOTOGRAPH,

@@ -175,7 +175,7 @@ def worked(found: Fold, channel: int) -> str:
         rf"w'_{{{c}}}&=a_{{{c}}}\,w_{{{c}}}+b_{{{c}}}",
         rf"&={_bracket(a)}\cdot{_bracket(bias)}+{_bracket(b)}={offset}",
     )
-    return r"\begin{aligned} " + r" \\[6pt] ".join(steps) + r" \end{aligned}"
+    return r"\begin{aligned} " + r" \\[10pt] ".join(steps) + r" \end{aligned}"
 
 
 def _bracket(text: str) -> str:

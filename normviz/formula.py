@@ -160,7 +160,8 @@ def _spread(spec: Spec) -> str:
             v = _vector(spec)
             return rf"\lVert {v}\rVert_i=\sqrt{{\textstyle\sum_{{k\in S_i}}{v}_k^2}}"
         case Response():
-            return r"b_i=\Bigl(k+\frac{\alpha}{n}\sum_{k\in S_i}x_k^2\Bigr)^{\beta}"
+            # k is an offset here, as in the paper and in torch: the sum runs over j.
+            return r"b_i=\Bigl(k+\frac{\alpha}{n}\sum_{j\in S_i}x_j^2\Bigr)^{\beta}"
 
 
 def _core(spec: Spec) -> str:
@@ -178,7 +179,7 @@ def _core(spec: Spec) -> str:
 
 
 def _correction(spec: Spec) -> str:
-    if spec.running is None or spec.running.r_max is None or not spec.parts:
+    if not spec.corrected:
         return ""
     old = r"\sqrt{\mathtt{running\_var}+\epsilon}"
     r = rf"r_i=\Bigl[\tfrac{{\sqrt{{\sigma_i^2+\epsilon}}}}{{{old}}}\Bigr]_{{1/r_{{\max}}}}^{{r_{{\max}}}}"
@@ -189,7 +190,7 @@ def _correction(spec: Spec) -> str:
 def _affine(spec: Spec) -> tuple[str, str]:
     if spec.affine.identity_at_start:
         return "g_i", r"\beta"
-    if spec.affine.origin == "second":
+    if spec.second:
         return r"\sigma_i(s)", r"\mu_i(s)"
     return r"\gamma", r"\beta"
 

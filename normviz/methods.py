@@ -103,6 +103,10 @@ class Method:
         """The layouts it works on, which do not depend on its knobs."""
         return self.spec().layouts
 
+    def defaults(self, lengths: Lengths) -> dict[str, Any]:
+        """The knobs' defaults, each at the nearest value that a tensor of these axis lengths allows."""
+        return {knob.name: knob.suited(knob.default, lengths) for knob in self.knobs}
+
     def spec(self, **knobs: Any) -> Spec:
         """The whole mathematics, for these knobs."""
         return self.rule(**self.complete(knobs))

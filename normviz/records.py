@@ -157,6 +157,27 @@ def set_box(spec: Spec, shape: Shape, number: int) -> tuple[tuple[int, int], ...
     )
 
 
+def set_place(
+    box: Sequence[tuple[int, int]], axes: Sequence[str], shape: Sequence[int]
+) -> tuple[tuple[str, str], ...]:
+    """Where a set lies: the axes of which it holds a part only, each with its indices.
+
+    Raises ValueError where ``axes`` does not name every axis.
+
+    >>> set_place(((0, 1), (0, 4), (0, 2)), "NCH", (8, 12, 2))
+    (('n', '0'), ('c', '0–3'))
+    """
+    if len(axes) != len(box):
+        raise ValueError(
+            f"{tuple(axes)} names {len(axes)} axes, the tensor has {len(box)}: give one name an axis."
+        )
+    return tuple(
+        (axis.lower(), f"{start}" if stop - start == 1 else f"{start}–{stop - 1}")
+        for axis, (start, stop), n in zip(axes, box, shape, strict=True)
+        if stop - start < n
+    )
+
+
 def _blocks(spec: Spec, shape: Shape) -> list[tuple[IntArray, IntArray]]:
     """For every axis the distinct intervals and the number of each index's own."""
     if spec.sets:

@@ -56,13 +56,13 @@ def normalize(
     values = given.astype(np.float64)
     spec.axes(values.shape)
     if second is not None:
-        if spec.affine.origin != "second":
+        if not spec.second:
             raise ValueError("This method takes no second input, but one was given. Leave it out.")
         weight, bias = transferred(second, spec)
     with np.errstate(all="ignore"):
         found = moments(given, spec, running=running)
         y = (values - found.mean) / found.divisor
-        if spec.running and spec.running.r_max is not None:
+        if spec.corrected:
             r, d = corrections(found, spec, values.shape, running=running)
             y = y * r + d
         if weight is not None:

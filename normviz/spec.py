@@ -93,12 +93,6 @@ class StatSet:
         """Whether the sets cut the tensor into separate pieces (windows that slide do not)."""
         return all(interval.is_partition for interval in self.intervals(shape))
 
-    def representatives(self, shape: Shape) -> npt.NDArray[np.intp]:
-        """One cell of every set in the order of the labels, shape (count, axes)."""
-        firsts = [np.unique(i.blocks()[1], return_index=True)[1] for i in self.intervals(shape)]
-        grid = np.meshgrid(*firsts, indexing="ij")
-        return np.stack([g.reshape(-1) for g in grid], axis=1)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -190,6 +184,21 @@ class Spec:
         return tuple(part.set for part in self.parts)
 
     @property
+    def corrected(self) -> bool:
+        """Whether this batch's statistics are used and then corrected towards running buffers, by r and d."""
+        return bool(self.parts) and self.running is not None and self.running.r_max is not None
+
+    @property
+    def second(self) -> bool:
+        """Whether scale and shift are the statistics of a second input."""
+        return self.affine.origin == "second"
+
+    @property
+    def eps(self) -> float | None:
+        """What keeps the divisor away from 0; None where that is the machine epsilon, or where there is nothing."""
+        return None if isinstance(self.divisor, Response) else self.divisor.eps
+
+    @property
     def outcome(self) -> str:
         """What the sets have in common afterwards: ``standard`` (mean 0, variance 1), ``rms`` (root mean square 1),
         ``unit`` (length 1), ``direction`` (a length of their own), ``response`` (damped by its neighbours),
@@ -203,7 +212,7 @@ class Spec:
             return "mixture"
         if self.affine.identity_at_start:
             return "direction"
-        if self.affine.origin == "second":
+        if self.second:
             return "transferred"
         match self.divisor:
             case Root():

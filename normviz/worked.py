@@ -68,10 +68,10 @@ def worked_lines(
             v = "v" if spec.affine.identity_at_start else "x"
             spread = rf"\lVert {v}\rVert_i={number(math.sqrt(second * size))}"
         case Response():
-            spread = rf"\textstyle\sum_{{k\in S_i}} x_k^2={number(second * size)}"
+            spread = rf"\textstyle\sum_{{j\in S_i}} x_j^2={number(second * size)}"
     top = rf"{number(value)}-{_bracket(mean)}" if spec.centred else number(value)
     core, correction = rf"\frac{{{top}}}{{{number(divisor)}}}", ""
-    if spec.parts and spec.running and spec.running.r_max is not None:
+    if spec.corrected:
         r, d = map(here, corrections(found, spec, given.shape, running=running))
         correction = rf"r_i={number(r)}\quad d_i={number(d)}"
         core = rf"{number(r)}\cdot {core}+{_bracket(d)}"
@@ -92,6 +92,8 @@ def worked_lines(
             shift = f"+{_bracket(here(_at(bias, spec.affine.bias, spec, given, 'bias')))}"
         scaled = f"y_i={scale}{_bracket(bare)}{shift}={number(y)}"
     standardized = result.replace("y_i", r"\hat{x}_i", 1)
+    if scaled:
+        result = standardized
     rescaled = scaled or f"y_i={number(y)}"
     return Lines(gather, mean_line, spread, result, counted, scaled, standardized, rescaled, correction)
 

@@ -102,7 +102,7 @@ def batch_norm_devices(torch: Any, nn: Any) -> type:
 
 
 def switchable_norm(torch: Any, nn: Any) -> type:
-    """Switchable Normalization: Luo et al. 2019, equations 3 and 4, in training."""
+    """Switchable Normalization: Luo et al. 2019, equation 3, in training."""
 
     class SwitchableNorm(nn.Module):
         """Mean and variance are weighted averages of Instance, Layer and Batch Norm's; the weights are softmaxes."""

@@ -14,15 +14,32 @@ from plotly.graph_objects import Figure, Scatter
 
 from normviz.convention_effects import Averages, Effect
 from normviz.conventions import Epsilon
+from normviz.figures.histogram import steps
 from normviz.figures.ridge import moments
-from normviz.figures.theme import AFTER, BASELINE, BEFORE, BEFORE_FILL, CELL, style
+from normviz.figures.theme import (
+    AFTER,
+    AFTER_FILL,
+    BASELINE,
+    BEFORE,
+    BEFORE_FILL,
+    CELL,
+    NUMBERS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    clear,
+    legend,
+    marked,
+    style,
+)
 from normviz.minmax import Scaled, Scaling
 from normviz.reference import FloatArray
 
-COLOURS = (AFTER, "#D55E00", "#C86FA0", "#3C94CF", "#B87F00")
+COLOURS = (AFTER, VERMILLION, PURPLE, SKY, ORANGE)
 DASHES = ("solid", "solid", "dash", "dot", "dashdot")
 #: Min-max scaling beside before (grey) and standardized (green).
-MIN_MAX, MIN_MAX_FILL, AFTER_CLEAR = "#D55E00", "rgba(213,94,0,.34)", "rgba(15,143,106,.36)"
+MIN_MAX = VERMILLION
 #: Pixels: a figure, and a row of the three scalings.
 HEIGHT, ROW = 330, 96
 Words = Mapping[str, str]
@@ -66,14 +83,14 @@ def course(found: Averages, names: Mapping[str, str], *, what: str, batches: int
     """
     lines = together([names[k.row.framework] for k in found.kept], [getattr(k, what) for k in found.kept])
     figure = Figure()
-    steps = np.arange(len(lines[0].drawn), dtype=np.float64)
+    at = np.arange(len(lines[0].drawn), dtype=np.float64)
     target = found.mean if what == "mean" else found.var
     if np.isfinite(target):
         figure.add_hline(y=target, line={"color": BEFORE, "width": 1.5, "dash": "dash"})
     figure.add_vline(x=batches, line={"color": BASELINE, "width": 1})
     for line in lines:
-        _line(figure, steps, line.drawn, line)
-    _legend(figure, lines, words["input"])
+        _line(figure, at, line.drawn, line)
+    _named(figure, lines, words["input"])
     _axes(figure, words["batches"])
     return style(figure)
 
@@ -104,7 +121,7 @@ def epsilons(found: Effect, names: Mapping[str, str], *, words: Words) -> Figure
                 name=line.name,
             )
         )
-    _legend(figure, lines)
+    _named(figure, lines)
     _axes(figure, words["size"], words["left"])
     figure.update_xaxes(type="log", exponentformat="power", dtick=max(1, round(np.ptp(np.log10(at)) / 6)))
     figure.update_yaxes(range=[-0.03, 1.06], tickformat=".0%")
@@ -124,7 +141,7 @@ def damping(found: Effect, names: Mapping[str, str], *, channel: int, words: Wor
     figure.add_vline(x=channel, line={"color": CELL[0], "width": 4})
     for line in lines:
         _line(figure, found.at, line.drawn, line, mode="lines+markers")
-    _legend(figure, lines)
+    _named(figure, lines)
     _axes(figure, words["channel"], words["left"])
     figure.update_xaxes(tickformat="d")
     figure.update_yaxes(tickformat=".2~%")
@@ -138,10 +155,10 @@ def histograms(found: Effect, names: Sequence[str], *, words: Words) -> Figure:
     """
     lines = together(names, [reading.drawn for reading in found.readings])
     figure = Figure()
-    _steps(figure, found.at, found.before, 0.0, words["before"], BEFORE, BEFORE_FILL, 1.25)
+    steps(figure, found.at, found.before, 0.0, words["before"], BEFORE, BEFORE_FILL, 1.25)
     for line in lines:
-        _steps(figure, found.at, line.drawn, 0.0, line.name, line.colour, "rgba(0,0,0,0)", 2, line.dash)
-    _legend(figure, lines, words["before"])
+        steps(figure, found.at, line.drawn, 0.0, line.name, line.colour, "rgba(0,0,0,0)", 2, dash=line.dash)
+    _named(figure, lines, words["before"])
     _axes(figure, words["value"])
     figure.update_yaxes(showticklabels=False, showgrid=False, rangemode="tozero")
     return style(figure)
@@ -156,14 +173,14 @@ def scalings(found: Scaling, *, words: Words) -> Figure:
     figure = Figure()
     rows: tuple[tuple[str, Scaled, str, str], ...] = (
         ("before", found.before, BEFORE, BEFORE_FILL),
-        ("standardized", found.standardized, AFTER, AFTER_CLEAR),
-        ("min_max", found.min_max, MIN_MAX, MIN_MAX_FILL),
+        ("standardized", found.standardized, AFTER, AFTER_FILL),
+        ("min_max", found.min_max, MIN_MAX, clear(MIN_MAX)),
     )
     for k, (key, scaled, colour, fill) in enumerate(rows):
         base = 1.5 * (len(rows) - 1 - k)
         figure.add_hline(y=base, line={"color": BASELINE, "width": 1}, layer="below")
         heights = scaled.counts / max(1.0, float(scaled.counts.max(initial=0)))
-        _steps(figure, scaled.edges, heights, base, words[key], colour, fill, 1.25)
+        steps(figure, scaled.edges, heights, base, words[key], colour, fill, 1.25)
         if np.isfinite(scaled.outlier):
             ends = {
                 "x": [scaled.outlier] * 2,
@@ -179,8 +196,7 @@ def scalings(found: Scaling, *, words: Words) -> Figure:
             "showarrow": False,
             "font": {"size": 14},
         }
-        said = f"<span style='color:{colour}'>■</span> {words[key]}"
-        figure.add_annotation(**corner, x=0, xanchor="left", text=said)
+        figure.add_annotation(**corner, x=0, xanchor="left", text=marked((colour, "■", words[key])))
         figure.add_annotation(**corner, x=1, xanchor="right", text=f"<i>μ ± σ</i>  {moments(scaled.summary)}")
     _axes(figure)
     figure.update_layout(height=40 + ROW * len(rows), margin={"l": 4, "r": 4, "t": 6, "b": 30})
@@ -196,43 +212,15 @@ def _line(figure: Figure, x: FloatArray, y: FloatArray, line: Line, mode: str = 
     figure.add_trace(Scatter(x=x, y=y, mode=mode, line=look, name=line.name, hoverinfo="skip"))
 
 
-def _steps(
-    figure: Figure,
-    edges: FloatArray,
-    heights: FloatArray,
-    base: float,
-    name: str,
-    colour: str,
-    fill: str,
-    width: float,
-    dash: str = "solid",
-) -> None:
-    held = np.flatnonzero(heights)
-    if not held.size:
-        return
-    first, last = int(held[0]), int(held[-1]) + 1
-    x = np.repeat(edges[first : last + 1], 2)
-    y = base + np.concatenate([[0.0], np.repeat(heights[first:last], 2), [0.0]])
-    look = {"color": colour, "width": width, "dash": dash}
-    figure.add_trace(
-        Scatter(x=x, y=y, mode="lines", line=look, fill="toself", fillcolor=fill, name=name, hoverinfo="skip")
-    )
-
-
-def _legend(figure: Figure, lines: Sequence[Line], grey: str = "") -> None:
+def _named(figure: Figure, lines: Sequence[Line], grey: str = "") -> None:
     """The names above the figure, two to a row, so that they fit a phone."""
-    entries = [(line.colour, line.name) for line in lines] + ([(BEFORE, grey)] if grey else [])
-    said = [f"<span style='color:{colour}'>■</span> {name}" for colour, name in entries]
-    rows = ["   ".join(said[k : k + 2]) for k in range(0, len(said), 2)]
-    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
-    figure.add_annotation(
-        **place, yshift=6, align="left", showarrow=False, text="<br>".join(rows), font={"size": 14}
-    )
+    entries = [(line.colour, "■", line.name) for line in lines] + ([(BEFORE, "■", grey)] if grey else [])
+    rows = [marked(*entries[k : k + 2]) for k in range(0, len(entries), 2)]
+    legend(figure, *rows, yshift=6)
     top = 12 + 20 * len(rows)
     figure.update_layout(height=HEIGHT, margin={"l": 46, "r": 10, "t": top, "b": 44})
 
 
 def _axes(figure: Figure, below: str = "", beside: str = "") -> None:
-    common = {"fixedrange": True, "zeroline": False, "ticks": "", "tickfont": {"size": 14}}
-    figure.update_xaxes(**common, title={"text": below, "font": {"size": 14}, "standoff": 6}, showgrid=True)
-    figure.update_yaxes(**common, title={"text": beside, "font": {"size": 14}}, showgrid=True)
+    figure.update_xaxes(**NUMBERS, title={"text": below, "font": {"size": 14}, "standoff": 6})
+    figure.update_yaxes(**NUMBERS, title={"text": beside, "font": {"size": 14}})

@@ -9,15 +9,27 @@ import numpy as np
 from plotly.graph_objects import Figure, Scatter
 from plotly.subplots import make_subplots
 
-from normviz.figures.ridge import moments
-from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, CELL, SET, style
+from normviz.figures.ridge import label, moments
+from normviz.figures.theme import (
+    AFTER,
+    AFTER_FILL,
+    BASELINE,
+    CELL,
+    NUMBERS,
+    ROWS,
+    SET,
+    legend,
+    letters,
+    marked,
+    style,
+)
 from normviz.records import Summary
 from normviz.reference import FloatArray
 from normviz.splits import DeviceStatistics
 
 #: Blue and amber that stand out on light and dark.
 DEVICE, PINNED = SET[2], CELL[0]
-ROW = 30
+ROW = 28
 PANELS = ("(<i>μ<sub>k</sub></i> − <i>μ</i>) / <i>σ</i>", "<i>σ<sub>k</sub></i> / <i>σ</i>")
 
 
@@ -45,7 +57,8 @@ def all_sets(
     >>> [len(trace.x) for trace in figure.data if trace.name == "each device"]
     [4, 4]
     """
-    labels = [place(d.box(number), axes, [int(block[-1][1]) for block in d.blocks]) for number in shown]
+    lengths = [int(block[-1][1]) for block in d.blocks]
+    labels = [label(d.box(number), axes, lengths) for number in shown]
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     base = np.arange(len(shown))[::-1]
     for column, (values, line, title) in enumerate(
@@ -63,10 +76,10 @@ def all_sets(
         _dots(figure, picked[others], base, words["each"], DEVICE, row=1, col=column)
         if pinned is not None:
             _dots(figure, picked[[pinned]], base, words["pinned"], PINNED, row=1, col=column)
-    for y, label in zip(base, labels, strict=True):
-        _beside(figure, float(y), label)
-    left = max(52, 30 + 7 * max(map(_letters, labels)))
-    _legend(figure, words, pinned is not None, left)
+    for y, name in zip(base, labels, strict=True):
+        _beside(figure, float(y), name)
+    left = max(52, 30 + 7 * letters(labels))
+    _named(figure, words, pinned is not None, left)
     return _framed(figure, len(shown), left=left, right=16, bottom=60)
 
 
@@ -103,41 +116,23 @@ def one_set(
     rows = [
         (words["device"].format(number=k), d.mean[k, number], d.var[k, number], d.values[k]) for k in drawn
     ]
-    for k, (label, m, v, count) in enumerate(rows):
+    for k, (name, m, v, count) in enumerate(rows):
         y = top - k
         colour = PINNED if k == pinned else DEVICE
         if math.isfinite(m):
             _bar(figure, (m - math.sqrt(v), m + math.sqrt(v)), y, colour, 3)
             _dots(figure, np.array([[m]]), np.array([y]), words["pinned" if k == pinned else "each"], colour)
-        _beside(figure, y, label, _written(m, v, int(count)) if count else words["none"])
+        _beside(figure, y, name, _written(m, v, int(count)) if count else words["none"])
     _beside(
         figure, 0, f"<b>{words['synchronised']}</b>", f"<b>{_written(mean, var, int(d.values.sum()))}</b>"
     )
     if math.isfinite(mean):
         _bar(figure, (mean - std, mean + std), 0, AFTER, 3)
         _dots(figure, np.array([[mean]]), np.array([0]), words["synchronised"], AFTER)
-    names = [words["synchronised"], *(label for label, *_ in rows)]
-    left = 24 + 8 * max(map(_letters, names))
-    _legend(figure, words, pinned is not None and pinned in drawn, left)
+    names = [words["synchronised"], *(name for name, *_ in rows)]
+    left = 24 + 8 * letters(names)
+    _named(figure, words, pinned is not None and pinned in drawn, left)
     return _framed(figure, top + 1, left=left, right=112, bottom=34)
-
-
-def place(box: Sequence[tuple[int, int]], axes: Sequence[str], lengths: Sequence[int]) -> str:
-    """Where a set lies, as the ridge labels it: the axes of which it holds a part, with its indices.
-
-    >>> place(((0, 8), (2, 3)), "NC", (8, 12))
-    '<i>c</i> 2'
-    """
-    if len(axes) != len(box):
-        raise ValueError(
-            f"{tuple(axes)} names {len(axes)} axes, the tensor has {len(box)}: give one name an axis."
-        )
-    parts = [
-        f"<i>{axis.lower()}</i> {start}" + (f"–{stop - 1}" if stop - start > 1 else "")
-        for axis, (start, stop), n in zip(axes, box, lengths, strict=True)
-        if stop - start < n
-    ]
-    return " ".join(parts)
 
 
 def _written(mean: float, var: float, count: int) -> str:
@@ -187,39 +182,19 @@ def _beside(figure: Figure, y: float, left: str, right: str = "") -> None:
         figure.add_annotation(**common, x=1, xshift=8, xanchor="left", text=right, font={"size": 13.5})
 
 
-def _legend(figure: Figure, words: Mapping[str, str], pinned: bool, left: int) -> None:
+def _named(figure: Figure, words: Mapping[str, str], pinned: bool, left: int) -> None:
     """From the picture's left edge: a phone has no room to spare."""
-    entries = [f"<span style='color:{DEVICE}'>●</span> {words['each']}"]
+    entries = [(DEVICE, "●", words["each"])]
     if pinned:
-        entries.append(f"<span style='color:{PINNED}'>●</span> {words['pinned']}")
-    entries.append(f"<span style='color:{AFTER}'>┃</span> <b>{words['synchronised']}</b>")
-    figure.add_annotation(
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        xshift=8 - left,
-        yshift=4,
-        showarrow=False,
-        text="   ".join(entries),
-        font={"size": 14},
-    )
+        entries.append((PINNED, "●", words["pinned"]))
+    entries.append((AFTER, "┃", f"<b>{words['synchronised']}</b>"))
+    legend(figure, marked(*entries), xshift=8 - left)
 
 
 def _framed(figure: Figure, rows: int, *, left: int, right: int, bottom: int) -> Figure:
     figure.update_layout(
         height=40 + bottom + ROW * rows, margin={"l": left, "r": right, "t": 36, "b": bottom}
     )
-    figure.update_xaxes(fixedrange=True, showgrid=True, zeroline=False, ticks="", tickfont={"size": 14})
-    figure.update_yaxes(
-        range=[-0.6, rows - 0.4], fixedrange=True, showgrid=False, zeroline=False, showticklabels=False
-    )
+    figure.update_xaxes(**NUMBERS)
+    figure.update_yaxes(**ROWS, range=[-0.6, rows - 0.4])
     return style(figure)
-
-
-def _letters(text: str) -> int:
-    """How wide a label is, in Latin letters."""
-    plain = text.replace("<i>", "").replace("</i>", "")
-    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in plain)

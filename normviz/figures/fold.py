@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
-from normviz.figures.theme import AFTER, BASELINE, BEFORE, style
+from normviz.figures.theme import AFTER, AXIS, BASELINE, BEFORE, legend, marked, style
 from normviz.fold import Cloud
 
 #: Batch A, batch B and their sum: colour and mark of each.
@@ -49,22 +49,9 @@ def clouds(cloud: Cloud, *, words: Mapping[str, str]) -> Figure:
         )
     found = np.concatenate([y for _, y in cloud.points])
     tall = 0.08 * float(np.ptp(found)) or 1.0
-    axis = {"fixedrange": True, "zeroline": False, "showgrid": True, "ticks": ""}
-    legend = "   ".join(
-        f"<span style='color:{color}'>{sign}</span> {name}"
-        for (color, _), sign, name in zip(MARKS, "○◇✕", names, strict=True)
-    )
-    figure.add_annotation(
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        yshift=4,
-        showarrow=False,
-        text=legend,
-    )
+    axis = {**AXIS, "showgrid": True}
+    entries = ((color, sign, name) for (color, _), sign, name in zip(MARKS, "○◇✕", names, strict=True))
+    legend(figure, marked(*entries))
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 52, "r": 8, "t": 30, "b": 44},

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from plotly.graph_objects import Figure, Heatmap
 
-from normviz.figures.maps import HIGH, LOW, ZERO, gap, number, tiled
-from normviz.figures.theme import BASELINE, style
+from normviz.figures.maps import gap, tiled
+from normviz.figures.theme import AXIS, BASELINE, style
+from normviz.figures.values import SCALE, number
 from normviz.reference import FloatArray
 from normviz.weights import directions
 
@@ -17,7 +18,7 @@ from normviz.weights import directions
 MOST = 8
 #: Pixels of a map where there is room; the room above a row of them and the height of a row that is no map, as
 #: shares of a map.
-TILE, ABOVE, FLAT = 46, 0.6, 0.4
+TILE, ABOVE, FLAT = 54, 0.6, 0.4
 
 
 def kernel_maps(
@@ -29,12 +30,14 @@ def kernel_maps(
     first: int = 0,
     words: Mapping[str, str],
     axis: str,
+    tile: int = TILE,
 ) -> Figure:
     """The direction v / |v| of one kernel before and after, and the difference, as rows of maps on one scale.
 
     ``axis`` names the axis along which the maps stand side by side, up to eight from ``first`` on; the kernel of a
     fully connected layer is one row of cells. Violet is below 0, green above, on one scale from -m to +m, m the
-    largest absolute value of the two directions shown. ``words`` has ``before``, ``after`` and ``change``.
+    largest absolute value of the two directions shown.
+    ``words`` has ``before``, ``after`` and ``change``. ``tile`` is a map's side in pixels.
     """
     pair = [slices(directions(kernel, dim), dim, place)[first : first + MOST] for kernel in (before, after)]
     table = np.asarray(pair[0]).ndim == 3 and np.asarray(before).ndim == 4
@@ -57,7 +60,7 @@ def kernel_maps(
                 dy=share / height,
                 zmin=-reach,
                 zmax=reach,
-                colorscale=[(0, LOW), (0.5, ZERO), (1, HIGH)],
+                colorscale=SCALE,
                 showscale=False,
                 hoverongaps=False,
                 hovertemplate="%{z:.4f}<extra></extra>",
@@ -73,7 +76,7 @@ def kernel_maps(
             yanchor="bottom", xshift=-4,
         )  # fmt: skip
     labels = [f"<i>{axis}</i> {first + m}" for m in range(count)] if table else [f"<i>{axis}</i>"]
-    plain = {"fixedrange": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": "domain"}
+    plain = {**AXIS, "showgrid": False, "constrain": "domain"}
     bottom = 2 * (share + ABOVE) + share
     figure.update_xaxes(
         **plain,
@@ -84,7 +87,7 @@ def kernel_maps(
     )
     ratio = {"scaleanchor": "x", "constraintoward": "top"} if table else {}
     figure.update_yaxes(**plain, **ratio, range=[bottom + 0.02, -ABOVE], showticklabels=False)
-    inner = round((bottom + ABOVE) * TILE)
+    inner = round((bottom + ABOVE) * tile)
     figure.update_layout(height=inner + 30, margin={"l": 4, "r": 4, "t": 4, "b": 26})
     return style(figure).update_layout(hovermode="closest")
 

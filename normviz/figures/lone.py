@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
-from normviz.figures.theme import AFTER, BASELINE, BEFORE, style
+from normviz.figures.theme import AFTER, AXIS, BASELINE, BEFORE, legend, marked, style
 from normviz.lone import BySize
 
 HEIGHT = 320
@@ -46,11 +46,8 @@ def outputs(found: BySize, *, words: Mapping[str, str]) -> Figure:
                 hovertemplate=f"{words['size']} = {n}<br><b>%{{y:.4f}}</b><extra></extra>",
             )
         )
-    legend = (
-        f"<span style='color:{AFTER}'>●</span> {words['output']}   "
-        f"<span style='color:{BEFORE}'>━</span> {words['bound']}"
-    )
-    _frame(figure, found, words["size"], legend)
+    legend(figure, marked((AFTER, "●", words["output"]), (BEFORE, "━", words["bound"])))
+    _frame(figure, found, words["size"])
     figure.add_hline(y=0, line={"color": BASELINE, "width": 1}, layer="below")
     return style(figure).update_layout(hovermode="closest")
 
@@ -82,39 +79,24 @@ def noise(found: BySize, *, words: Mapping[str, str]) -> Figure:
             cliponaxis=False,
         )
     )
-    legend = (
-        f"<span style='color:{AFTER}'>●</span> {words['measured']}   "
-        f"<span style='color:{BEFORE}'>┅</span> {words['expected']}"
-    )
-    _frame(figure, found, words["size"], legend)
+    legend(figure, marked((AFTER, "●", words["measured"]), (BEFORE, "┅", words["expected"])))
+    _frame(figure, found, words["size"])
     top = float(np.nanmax(found.noise)) if np.isfinite(found.noise).any() else 1.0
     figure.update_yaxes(range=[0, 1.2 * (top or 1.0)])
     return style(figure)
 
 
-def _frame(figure: Figure, found: BySize, size: str, legend: str) -> None:
-    axis = {"fixedrange": True, "zeroline": False, "ticks": ""}
-    figure.add_annotation(
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        yshift=4,
-        showarrow=False,
-        text=legend,
-    )
+def _frame(figure: Figure, found: BySize, size: str) -> None:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 44, "r": 12, "t": 30, "b": 44},
         xaxis={
-            **axis,
+            **AXIS,
             "showgrid": False,
             "tickvals": list(range(len(found.sizes))),
             "ticktext": [str(n) for n in found.sizes],
             "title": {"text": size},
             "range": [-0.6, len(found.sizes) - 0.4],
         },
-        yaxis={**axis, "showgrid": True},
+        yaxis={**AXIS, "showgrid": True},
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from plotly.graph_objects import Figure, Heatmap
 
-from normviz.figures.theme import BASELINE, CELL, CELL_LINE, DIVERGING, MISSING, mix, style
+from normviz.figures.png import png
+from normviz.figures.theme import BASELINE, CELL, CELL_LINE, ROWS, style
+from normviz.figures.values import RED, SCALE, number, signs
 
 #: The most channels side by side; eight still tell apart on a phone.
 MOST = 8
@@ -22,12 +21,6 @@ APART = 4.0
 TILE, LINE, NAMES = 84, 32, 22
 #: Room around the maps as a share of one, so that a line around a cell at the rim is not cut off.
 RIM = 0.04
-#: From the smallest value through 0 to the largest. The theme's colours are those of a light page; moved towards
-#: the dark page's (violet and green half the way, the middle 15 %) all three stand out on both.
-LOW, ZERO, HIGH = (
-    mix(light, dark, share)
-    for light, dark, share in zip(DIVERGING, ("#B18AE0", "#20262E", "#3CCBA3"), (0.5, 0.15, 0.5), strict=True)
-)
 
 
 def feature_maps(
@@ -81,15 +74,13 @@ def feature_maps(
         finite = np.where(np.isfinite(z), z, np.float32(np.nan))
         hover = "h %{y}, %{x}<br><b>%{z:.4g}</b><extra></extra>"
         reach = limit or 1.0
-        scale = [(0, LOW), (0.5, ZERO), (1, HIGH)]
         figure.add_trace(
-            Heatmap(z=finite, zmin=-reach, zmax=reach, colorscale=scale, hovertemplate=hover, **common)
+            Heatmap(z=finite, zmin=-reach, zmax=reach, colorscale=SCALE, hovertemplate=hover, **common)
         )
         lost = tiled(np.where(np.isfinite(maps), np.nan, 1.0))
         if np.isfinite(lost).any():
             hover = "h %{y}, %{x}<br><b>NaN/Inf</b><extra></extra>"
-            red = [(0, MISSING), (1, MISSING)]
-            figure.add_trace(Heatmap(z=lost, zmin=0, zmax=1, colorscale=red, hovertemplate=hover, **common))
+            figure.add_trace(Heatmap(z=lost, zmin=0, zmax=1, colorscale=RED, hovertemplate=hover, **common))
         for k in range(count):
             _outline(figure, axis, (k * step, 0), (width, height), BASELINE, 1)
         if cell is not None and channel is not None:
@@ -97,7 +88,7 @@ def feature_maps(
             _outline(figure, axis, corner, (1, 1), CELL_LINE, 5)
             _outline(figure, axis, corner, (1, 1), CELL[0], 2.5)
     _axes(figure, before.shape, step * len(pictures))
-    legend = _legend(words["same_scale"] if shared else "", len(figure.data) > 2)
+    legend = signs(missing=len(figure.data) > 2) + (f"   {words['same_scale']}" if shared else "")
     _label(figure, "y", NAMES, f"<b>{words['before']}</b>, ±{number(limits[0])}   {legend}")
     _label(figure, "y2", 0, f"<b>{words['after']}</b>, ±{number(limits[1])}")
     for k in range(count):
@@ -133,18 +124,6 @@ def scales(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> tuple[tuple[flo
     if small > 0 and large > APART * small:
         return (one, two), False
     return (large, large), True
-
-
-def number(value: float) -> str:
-    """A limit in two significant digits, rounded.
-
-    >>> number(0.912), number(12.4), number(3.2e-6), number(45678.0)
-    ('0.91', '12', '3.2e−6', '4.6e+4')
-    """
-    if value == 0 or 0.01 <= value < 1000:
-        return f"{value:.2g}" if value < 99.5 else f"{value:.0f}"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent):+d}".replace("-", "−")
 
 
 def _check(
@@ -185,15 +164,7 @@ def _axes(figure: Figure, shape: Sequence[int], left: int) -> None:
     tile = TILE * (1 + 2 * RIM)
     inner = 2 * tile + LINE
     margin = {"l": 4, "r": 4, "t": LINE + NAMES, "b": 8}
-    plain = {
-        "type": "category",
-        "fixedrange": True,
-        "showgrid": False,
-        "zeroline": False,
-        "showticklabels": False,
-        "ticks": "",
-        "constrain": "domain",
-    }
+    plain = {**ROWS, "type": "category", "constrain": "domain"}
     across = [-left - 0.5 - RIM * width, last - 0.5 + RIM * width]
     row = {
         **plain,
@@ -249,16 +220,10 @@ def _label(figure: Figure, axis: str, above: int, text: str) -> None:
     )
 
 
-def _legend(same: str, missing: bool) -> str:
-    entries = [(LOW, "−"), (ZERO, "0"), (HIGH, "+")] + [(MISSING, "NaN/Inf")] * missing
-    squares = " ".join(f"<span style='color:{color}'>■</span> {sign}" for color, sign in entries)
-    return squares + (f"   {same}" if same else "")
-
-
 def _picture(figure: Figure, picture: npt.NDArray[Any], x: int, size: tuple[int, int]) -> None:
     width, height = size
     figure.add_layout_image(
-        source=png(picture),
+        source=png(picture, TILE),
         xref="x",
         yref="y",
         x=x - 0.5,
@@ -267,24 +232,3 @@ def _picture(figure: Figure, picture: npt.NDArray[Any], x: int, size: tuple[int,
         sizey=height,
         sizing="contain",
     )
-
-
-def png(picture: npt.NDArray[Any]) -> str:
-    """A picture, (H, W) or (H, W, 3), uint8 or floats in [0, 1], as the address of a PNG that holds it.
-
-    Where it is more than twice as large as it is shown, blocks of pixels are averaged.
-    """
-    pixels = np.asarray(picture)
-    if pixels.ndim not in (2, 3) or not pixels.size or (pixels.ndim == 3 and pixels.shape[2] != 3):
-        raise ValueError(f"A picture of shape {pixels.shape}: it must be (H, W) or (H, W, 3).")
-    values = pixels.astype(np.float64) * (1 if pixels.dtype == np.uint8 else 255)
-    values = np.broadcast_to(values if values.ndim == 3 else values[..., None], (*values.shape[:2], 3))
-    block = max(1, min(values.shape[:2]) // (2 * TILE))
-    rows, columns = (n // block for n in values.shape[:2])
-    values = values[: rows * block, : columns * block].reshape(rows, block, columns, block, 3).mean((1, 3))
-    bytes_ = np.clip(np.rint(np.nan_to_num(values)), 0, 255).astype(np.uint8).reshape(rows, -1)
-    lines = np.pad(bytes_, ((0, 0), (1, 0))).tobytes()
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
-    chunks = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in parts]
-    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()

@@ -7,15 +7,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from plotly.graph_objects import Figure, Scatter
+from plotly.graph_objects import Figure
 
+from normviz.figures.histogram import density, steps
 from normviz.figures.ridge import full_height, moments
-from normviz.figures.theme import BASELINE, BEFORE, BEFORE_FILL, style
+from normviz.figures.theme import (
+    BASELINE,
+    BEFORE,
+    BEFORE_FILL,
+    CATEGORIES,
+    NUMBERS,
+    ROWS,
+    clear,
+    legend,
+    marked,
+    style,
+)
 from normviz.records import Summary, shared_edges
 from normviz.reference import FloatArray
 
-#: Okabe and Ito's colours, one a method; orange, sky blue and purple are darkened until they have 3:1 on white as well.
-COLOURS = ("#D55E00", "#009E73", "#C86FA0", "#3C94CF", "#B87F00", "#0072B2")
+#: One a method.
+COLOURS = CATEGORIES
 #: Pixels of a row, and how much of it the highest step takes: the name stands above.
 ROW, REACH = 74, 0.9
 #: How much of the input's range the shared axis shows.
@@ -70,7 +82,9 @@ def overlay(found: Outcomes, names: Sequence[str], *, words: Mapping[str, str]) 
             f"{len(found.after)} outcomes came with {len(names)} names: one name each is needed, "
             f"and at most {len(COLOURS)}. Try fewer methods."
         )
-    behind, *fronts = (_density(outcome, found.edges) for outcome in (found.before, *found.after))
+    behind, *fronts = (
+        density(outcome.counts, outcome.summary, found.edges) for outcome in (found.before, *found.after)
+    )
     full = full_height([float(heights.max(initial=0.0)) for heights in (behind, *fronts)])
     figure = Figure()
     for k, (name, front, outcome, colour) in enumerate(
@@ -78,51 +92,21 @@ def overlay(found: Outcomes, names: Sequence[str], *, words: Mapping[str, str]) 
     ):
         base = len(names) - 1 - k
         figure.add_hline(y=base, line={"color": BASELINE, "width": 1}, layer="below")
-        _steps(figure, found.edges, behind / full, base, words["before"], BEFORE, BEFORE_FILL, 1)
-        _steps(figure, found.edges, front / full, base, name, colour, _clear(colour), 2)
-        _caption(figure, base, f"<span style='color:{colour}'>■</span> {name}", moments(outcome.summary))
+        steps(
+            figure,
+            found.edges,
+            behind / full * REACH,
+            base,
+            words["before"],
+            BEFORE,
+            BEFORE_FILL,
+            1,
+            limit=REACH,
+        )
+        steps(figure, found.edges, front / full * REACH, base, name, colour, clear(colour), 2, limit=REACH)
+        _caption(figure, base, marked((colour, "■", name)), moments(outcome.summary))
     _frame(figure, found, len(names), words)
     return style(figure)
-
-
-def _density(outcome: Outcome, edges: FloatArray) -> FloatArray:
-    width = float(edges[1] - edges[0])
-    return np.asarray(outcome.counts / (max(outcome.summary.count, 1) * width), np.float64)
-
-
-def _steps(
-    figure: Figure,
-    edges: FloatArray,
-    heights: FloatArray,
-    base: int,
-    name: str,
-    colour: str,
-    fill: str,
-    width: float,
-) -> None:
-    """One histogram as an outline: up at every left edge, then along the bin."""
-    held = np.flatnonzero(heights)
-    if not held.size:
-        return
-    first, last = int(held[0]), int(held[-1]) + 1
-    top = np.minimum(heights[first:last], 1.0) * REACH
-    figure.add_trace(
-        Scatter(
-            x=np.concatenate([[edges[first]], edges[first : last + 1]]),
-            y=base + np.concatenate([[0.0], top, [0.0]]),
-            mode="lines",
-            line={"color": colour, "width": width, "shape": "hv"},
-            fill="toself",
-            fillcolor=fill,
-            name=name,
-            hoverinfo="skip",
-        )
-    )
-    cut = np.flatnonzero(heights > 1 + 1e-9)
-    if cut.size:
-        middle = float((edges[cut[0]] + edges[cut[-1] + 1]) / 2)
-        mark = {"text": "↑", "showarrow": False, "font": {"color": colour, "size": 14}}
-        figure.add_annotation(x=middle, y=base + REACH, yanchor="top", **mark)
 
 
 def _caption(figure: Figure, base: int, left: str, right: str) -> None:
@@ -133,26 +117,10 @@ def _caption(figure: Figure, base: int, left: str, right: str) -> None:
 
 
 def _frame(figure: Figure, found: Outcomes, rows: int, words: Mapping[str, str]) -> None:
+    legend(figure, marked((BEFORE, "■", words["before"])))
     above = {"xref": "paper", "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 4, "showarrow": False}
-    grey = f"<span style='color:{BEFORE}'>■</span> {words['before']}"
-    figure.add_annotation(**above, x=0, xanchor="left", text=grey, font={"size": 14})
     said = f"<i>{words['mean_std']}</i>, {words['before']}: {moments(found.before.summary)}"
     figure.add_annotation(**above, x=1, xanchor="right", text=said, font={"size": 14})
     figure.update_layout(height=60 + ROW * rows, margin={"l": 4, "r": 4, "t": 30, "b": 30})
-    figure.update_xaxes(
-        range=[float(found.edges[0]), float(found.edges[-1])],
-        fixedrange=True,
-        showgrid=True,
-        zeroline=False,
-        ticks="",
-        tickfont={"size": 14},
-    )
-    figure.update_yaxes(
-        range=[-0.03, rows], fixedrange=True, showgrid=False, zeroline=False, showticklabels=False
-    )
-
-
-def _clear(colour: str) -> str:
-    """The colour, mostly see-through, for an area."""
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return f"rgba({red},{green},{blue},.34)"
+    figure.update_xaxes(**NUMBERS, range=[float(found.edges[0]), float(found.edges[-1])])
+    figure.update_yaxes(**ROWS, range=[-0.03, rows])

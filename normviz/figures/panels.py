@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from plotly.graph_objects import Figure, Heatmap
 
-from normviz.figures.maps import HIGH, LOW, ZERO, number, png
-from normviz.figures.theme import BASELINE, CELL, CELL_LINE, MISSING, style
+from normviz.figures.png import png
+from normviz.figures.theme import BASELINE, CELL, CELL_LINE, ROWS, style
+from normviz.figures.values import RED, SCALE, number, signs
 
-#: Pixels: the largest side of a panel, a row's heading, a panel's title.
-SIDE, HEADING, TITLE = 150, 34, 24
+#: Pixels: the largest side of a panel, a row's heading, a panel's title, the room above a row without a heading.
+SIDE, HEADING, TITLE, APART = 150, 34, 24, 12
 #: The room between two panels, as a share of a panel's width.
 BETWEEN = 0.28
 
@@ -40,14 +41,15 @@ def panels(
     *,
     headings: Sequence[str],
     words: Mapping[str, str],
-    signs: Sequence[Sequence[str]] = (),
+    between: Sequence[Sequence[str]] = (),
     side: int = SIDE,
 ) -> Figure:
     """Rows of panels under headings, violet below 0 and green above, from -m to +m.
 
-    m is the largest finite absolute value among the panels of one ``scale``, and stands in each title. What is
-    infinite is red. ``signs`` are written between the panels of each row. ``None`` leaves a place empty. ``words`` has
-    ``legend``. ``side`` is the largest height of a panel in pixels; on a narrow page they get smaller.
+    m is the largest finite absolute value among the panels of one ``scale``, and stands in each title, or in the
+    heading of a row without titles. What is infinite is red. ``between`` are the signs that stand between the panels
+    of each row. ``None`` leaves a place empty. ``words`` has ``legend``. ``side`` is the largest height of a panel in
+    pixels; where the page is too narrow for it they get smaller.
 
     Raises ValueError where the rows are of different lengths or have not one heading each.
 
@@ -66,39 +68,44 @@ def panels(
     across = widths.pop()
     limits = reach([panel for row in rows for panel in row if panel])
     figure = Figure()
-    block = HEADING + TITLE + side
-    height = block * len(rows) + TITLE
+    above = [_above(row, heading) for row, heading in zip(rows, headings, strict=True)]
+    inner = sum(above) + side * len(rows)
     step = 1 / (across + BETWEEN * (across - 1))
     for r, row in enumerate(rows):
-        top = 1 - (r * block + HEADING + TITLE) / (height - TITLE)
-        bottom = max(0.0, 1 - (r + 1) * block / (height - TITLE))
+        top = 1 - (sum(above[: r + 1]) + side * r) / inner
+        bottom = max(0.0, top - side / inner)
         for k, panel in enumerate(row):
             left = k * step * (1 + BETWEEN)
             place = r * across + k
             if panel is not None:
                 _panel(figure, panel, place, (left, left + step), (bottom, top), limits[panel.scale], across)
-            if k and r < len(signs) and signs[r][k - 1]:
-                # Near the top: on a narrow page a panel is lower than its place.
-                middle = {"x": left - step * BETWEEN / 2, "y": top, "yanchor": "top", "yshift": -10}
-                sign = {"text": signs[r][k - 1], "showarrow": False, "font": {"size": 18}}
+            if k and r < len(between) and between[r][k - 1]:
+                middle = {"x": left - step * BETWEEN / 2, "y": (top + bottom) / 2}
+                sign = {"text": between[r][k - 1], "showarrow": False, "font": {"size": 18}}
                 figure.add_annotation(xref="paper", yref="paper", **middle, **sign)
-        _heading(figure, headings[r], top)
-    legend = " ".join(
-        f"<span style='color:{c}'>■</span> {s}" for c, s in ((LOW, "−"), (ZERO, "0"), (HIGH, "+"))
-    )
+        if headings[r]:
+            titled = any(panel.title for panel in row if panel)
+            size = (
+                ""
+                if titled
+                else f"  ±{number(max((limits[panel.scale] for panel in row if panel), default=0))}"
+            )
+            _heading(figure, f"<b>{headings[r]}</b>{size}", top, TITLE if titled else 4)
     figure.add_annotation(
         xref="paper",
         yref="paper",
         x=0,
         y=0,
         yanchor="top",
-        yshift=-4,
+        yshift=-6,
         xshift=-3,
+        align="left",
         showarrow=False,
         xanchor="left",
-        text=f"{legend}   {words['legend']}",
+        text=f"{signs()}   {words['legend']}",
     )
-    figure.update_layout(height=height, margin={"l": 4, "r": 16, "t": 0, "b": TITLE})
+    below = TITLE * (1 + words["legend"].count("<br>"))
+    figure.update_layout(height=inner + below, margin={"l": 4, "r": 16, "t": 0, "b": below})
     return style(figure).update_layout(hovermode="closest")
 
 
@@ -150,23 +157,15 @@ def _panel(
             z=np.full_like(z, np.nan) if panel.picture is not None else z,
             zmin=-(limit or 1.0),
             zmax=limit or 1.0,
-            colorscale=[(0, LOW), (0.5, ZERO), (1, HIGH)],
+            colorscale=SCALE,
             hovertemplate="%{y}, %{x}<br><b>%{z:.4g}</b><extra></extra>",
             **common,
         )
     )
     if np.isinf(panel.z).any():
         lost = np.where(np.isinf(panel.z), 1.0, np.nan)
-        red = [(0, MISSING), (1, MISSING)]
-        figure.add_trace(Heatmap(z=lost, zmin=0, zmax=1, colorscale=red, hoverinfo="skip", **common))
-    plain = {
-        "showgrid": False,
-        "zeroline": False,
-        "showticklabels": False,
-        "ticks": "",
-        "fixedrange": True,
-        "constrain": "domain",
-    }
+        figure.add_trace(Heatmap(z=lost, zmin=0, zmax=1, colorscale=RED, hoverinfo="skip", **common))
+    plain = {**ROWS, "constrain": "domain"}
     toward = "left" if across == 1 else "center"
     one = {
         **plain,
@@ -202,6 +201,8 @@ def _panel(
             sizey=height,
             sizing="stretch",
         )
+    if not panel.title:
+        return
     text = panel.title if panel.picture is not None else f"{panel.title}  ±{number(limit)}"
     left = toward == "left"
     figure.add_annotation(
@@ -216,7 +217,12 @@ def _panel(
     )
 
 
-def _heading(figure: Figure, text: str, top: float) -> None:
+def _above(row: Sequence[Panel | None], heading: str) -> int:
+    """The pixels above a row of panels."""
+    return (HEADING if heading else APART) + TITLE * any(panel.title for panel in row if panel)
+
+
+def _heading(figure: Figure, text: str, top: float, shift: int) -> None:
     figure.add_annotation(
         xref="paper",
         yref="paper",
@@ -225,9 +231,9 @@ def _heading(figure: Figure, text: str, top: float) -> None:
         xshift=-3,
         y=top,
         yanchor="bottom",
-        yshift=TITLE,
+        yshift=shift,
         showarrow=False,
-        text=f"<b>{text}</b>",
+        text=text,
         font={"size": 15},
     )
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
-from plotly.graph_objects import Figure, Scatter
+from plotly.graph_objects import Figure
 
-from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, style
-from normviz.records import Distributions, SetRow, Summary
-from normviz.reference import FloatArray
+from normviz.figures.histogram import density, steps
+from normviz.figures.theme import (
+    AFTER,
+    AFTER_FILL,
+    BASELINE,
+    BEFORE,
+    BEFORE_FILL,
+    NUMBERS,
+    ROWS,
+    legend,
+    letters,
+    marked,
+    style,
+)
+from normviz.records import Distributions, SetRow, Summary, set_place
 
 #: Pixels of a row, and of the row where there is only one.
 ROW, SINGLE = 46, 184
@@ -47,39 +57,31 @@ def ridge(
     """
     rows = (d.overall,) if overall else d.rows
     lengths = [stop for _, stop in d.overall.box]
-    if len(axes) != len(lengths):
-        raise ValueError(
-            f"The axes {tuple(axes)} name {len(axes)} axes, but the tensor has {len(lengths)}: "
-            "give one name an axis."
+    labels = [label(row.box, axes, lengths) or words["all_cells"] for row in rows]
+    densities = [
+        tuple(
+            density(*counted, d.edges) for counted in ((r.before_counts, r.before), (r.after_counts, r.after))
         )
-    labels = [label(row, axes, lengths) or words["all_cells"] for row in rows]
-    densities = [(density(r.before_counts, r.before, d), density(r.after_counts, r.after, d)) for r in rows]
+        for r in rows
+    ]
     scale = OVERLAP / full_height([float(h.max()) for pair in densities for h in pair])
     figure = Figure()
     for k, (row, pair) in enumerate(zip(rows, densities, strict=True)):
         base = len(rows) - 1 - k
         figure.add_hline(y=base, line={"color": BASELINE, "width": 1}, layer="below")
-        _steps(figure, d.edges, pair[0] * scale, base, words["before"], BEFORE, BEFORE_FILL, 1.25)
-        _steps(figure, d.edges, pair[1] * scale, base, words["after"], AFTER, AFTER_FILL, 2)
+        steps(
+            figure, d.edges, pair[0] * scale, base, words["before"], BEFORE, BEFORE_FILL, 1.25, limit=OVERLAP
+        )
+        steps(figure, d.edges, pair[1] * scale, base, words["after"], AFTER, AFTER_FILL, 2, limit=OVERLAP)
         _beside(figure, base, labels[k], f"{moments(row.before)}<br><b>{moments(row.after)}</b>")
     _legend(figure, words)
     _frame(figure, d, rows, labels)
     return style(figure)
 
 
-def label(row: SetRow, axes: Sequence[str], lengths: Sequence[int]) -> str:
+def label(box: Sequence[tuple[int, int]], axes: Sequence[str], lengths: Sequence[int]) -> str:
     """Where a set lies: the axes of which it holds a part, with its indices; empty where it holds all."""
-    parts = []
-    for axis, (start, stop), n in zip(axes, row.box, lengths, strict=True):
-        if stop - start < n:
-            parts.append(f"<i>{axis.lower()}</i> {start}" + (f"–{stop - 1}" if stop - start > 1 else ""))
-    return " ".join(parts)
-
-
-def density(counts: npt.NDArray[np.intp], summary: Summary, d: Distributions) -> FloatArray:
-    """Counts per value of the set and per unit of the axis."""
-    width = float(d.edges[1] - d.edges[0])
-    return np.asarray(counts / (max(summary.count, 1) * width), np.float64)
+    return " ".join(f"<i>{axis}</i> {indices}" for axis, indices in set_place(box, axes, lengths))
 
 
 def full_height(peaks: Sequence[float]) -> float:
@@ -105,48 +107,6 @@ def moments(summary: Summary) -> str:
     return text + (f"  {summary.nonfinite:,} NaN/Inf" if summary.nonfinite else "")
 
 
-def _steps(
-    figure: Figure,
-    edges: FloatArray,
-    heights: FloatArray,
-    base: int,
-    name: str,
-    color: str,
-    fill: str,
-    width: float,
-) -> None:
-    held = np.flatnonzero(heights)
-    if not held.size:
-        return
-    first, last = int(held[0]), int(held[-1])
-    x = np.repeat(edges[first : last + 2], 2)
-    top = base + np.repeat(np.minimum(heights[first : last + 1], OVERLAP), 2)
-    y = np.concatenate([[base], top, [base]])
-    figure.add_trace(
-        Scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            fill="toself",
-            fillcolor=fill,
-            line={"color": color, "width": width},
-            name=name,
-            hoverinfo="skip",
-        )
-    )
-    cut = np.flatnonzero(heights > OVERLAP * (1 + 1e-9))
-    if cut.size:
-        middle = float((edges[cut[0]] + edges[cut[-1] + 1]) / 2)
-        figure.add_annotation(
-            x=middle,
-            y=base + OVERLAP,
-            text="↑",
-            showarrow=False,
-            yanchor="top",
-            font={"color": color, "size": 14},
-        )
-
-
 def _beside(figure: Figure, base: int, left: str, right: str) -> None:
     common = {"xref": "paper", "y": base, "yanchor": "bottom", "showarrow": False}
     figure.add_annotation(**common, x=0, xshift=-8, xanchor="right", text=left, font={"size": 14})
@@ -156,12 +116,9 @@ def _beside(figure: Figure, base: int, left: str, right: str) -> None:
 
 
 def _legend(figure: Figure, words: Mapping[str, str]) -> None:
+    entries = marked((BEFORE, "■", words["before"]), (AFTER, "■", f"<b>{words['after']}</b>"))
+    legend(figure, entries, size=15, yshift=6)
     above = {"xref": "paper", "yref": "paper", "y": 1, "yanchor": "bottom", "yshift": 6, "showarrow": False}
-    entries = (
-        f"<span style='color:{BEFORE}'>■</span> {words['before']}   "
-        f"<span style='color:{AFTER}'>■</span> <b>{words['after']}</b>"
-    )
-    figure.add_annotation(**above, x=0, xanchor="left", text=entries, font={"size": 15})
     figure.add_annotation(
         **above, x=1, xshift=8, xanchor="left", text=f"<i>{words['mean_std']}</i>", font={"size": 15}
     )
@@ -170,30 +127,20 @@ def _legend(figure: Figure, words: Mapping[str, str]) -> None:
 
 
 def _frame(figure: Figure, d: Distributions, rows: Sequence[SetRow], labels: Sequence[str]) -> None:
-    right = max(_letters(moments(s)) for row in rows for s in (row.before, row.after))
+    right = letters([moments(s) for row in rows for s in (row.before, row.after)])
     figure.update_layout(
         height=60 + (ROW * len(rows) if len(rows) > 1 else SINGLE),
         margin={
-            "l": max(52, 34 + 6 * max(map(_letters, labels))),
+            "l": max(52, 34 + 6 * letters(labels)),
             "r": max(104, 10 + 7 * right),
             "t": 34,
             "b": 34,
         },
     )
+    # A number at the end of the axis would run into what stands beside it.
     figure.update_xaxes(
+        **NUMBERS,
         range=[float(d.edges[0]), float(d.edges[-1])],
-        fixedrange=True,
-        showgrid=True,
-        zeroline=False,
-        ticks="",
-        tickfont={"size": 14},
+        ticklabeloverflow="hide past domain",
     )
-    figure.update_yaxes(
-        range=[-0.05, len(rows) + 0.35], fixedrange=True, showgrid=False, zeroline=False, showticklabels=False
-    )
-
-
-def _letters(text: str) -> int:
-    """How wide a text is, in Latin letters."""
-    plain = text.replace("<i>", "").replace("</i>", "")
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)
+    figure.update_yaxes(**ROWS, range=[-0.05, len(rows) + 0.35])

@@ -8,8 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
 from normviz.figures.ridge import OVERLAP, moments
-from normviz.figures.stream import dye
-from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, style
+from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, dye, style
 from normviz.reference import FloatArray
 from normviz.stream import Evaluation, Outputs
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from plotly.graph_objects import Bar, Figure, Scatter
 
-from normviz.figures.maps import number
-from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, style
+from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, legend, marked, style
+from normviz.figures.values import number
 from normviz.reference import FloatArray
 from normviz.weights import lengths, plane
 
@@ -27,6 +27,7 @@ def arrows(
     place: int,
     reach: float,
     words: Mapping[str, str],
+    height: int = PLANE,
 ) -> Figure:
     """Every kernel before (grey) and after (green) as an arrow from 0, drawn with its true length and its true angle
     to the constant kernel (:mod:`normviz.weights`); a dotted half circle through the end of the one at ``place``.
@@ -34,6 +35,7 @@ def arrows(
     ``before`` and ``after`` are (O, I, H, W) or (O, I), an arrow for each place along the axis ``dim``. The axes go
     from -reach to reach and from 0 to reach, in the unit of the weights. ``words`` has ``v``, ``w``, ``along`` and
     ``across``. An arrow that is not finite is left out.
+    ``height`` is in pixels.
 
     >>> v = np.random.default_rng(0).standard_normal((4, 2, 3, 3))
     >>> english = dict(v="v", w="w", along="along", across="across")
@@ -88,9 +90,9 @@ def arrows(
         title={"text": words["across"], "font": {"size": 13}},
         scaleanchor="x",
         constrain="domain",
-        constraintoward="bottom",
+        constraintoward="top",
     )
-    figure.update_layout(height=PLANE, margin={"l": 50, "r": 8, "t": 30, "b": 44})
+    figure.update_layout(height=height, margin={"l": 50, "r": 8, "t": 30, "b": 44})
     return style(figure)
 
 
@@ -137,7 +139,7 @@ def bars(
         figure.add_annotation(
             xref="paper", x=1, xanchor="right", yref="y" if inside else "paper", y=other if inside else 1,
             yanchor="bottom", showarrow=False, font={"size": 13},
-            text=f"<span style='color:{OTHER}'>■</span> {text}",
+            text=marked((OTHER, "■", text)),
         )  # fmt: skip
     figure.update_xaxes(fixedrange=True, showgrid=False, tickangle=0, ticks="", type="category")
     figure.update_yaxes(
@@ -185,8 +187,4 @@ def _head(figure: Figure, x: float, y: float, colour: str, size: float, width: f
 
 
 def _legend(figure: Figure, before: str, after: str) -> None:
-    entries = f"<span style='color:{BEFORE}'>■</span> {before}   <span style='color:{AFTER}'>■</span> <b>{after}</b>"
-    figure.add_annotation(
-        xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom", yshift=4, showarrow=False,
-        text=entries, font={"size": 15},
-    )  # fmt: skip
+    legend(figure, marked((BEFORE, "■", before), (AFTER, "■", f"<b>{after}</b>")), size=15)

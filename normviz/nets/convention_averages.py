@@ -18,6 +18,7 @@ from normviz.convention_effects import Averages, Kept
 from normviz.convention_table import AVERAGES
 from normviz.conventions import Average
 from normviz.nets.devices import check
+from normviz.nets.tensors import resamples
 from normviz.reference import FloatArray
 
 
@@ -51,12 +52,10 @@ def averages(
         row.weight: torch.nn.BatchNorm1d(1, momentum=row.weight, dtype=values.dtype, device=device)
         for row in AVERAGES
     }
-    rng = np.random.default_rng(seed)
     found: list[tuple[float, float, float]] = []
     buffers: dict[float, list[tuple[float, float]]] = {weight: [(0.0, 1.0)] for weight in layers}
     with torch.inference_mode():
-        for _ in range(batches):
-            batch = values[torch.from_numpy(rng.integers(len(values), size=len(values))).to(device)]
+        for batch in resamples(values, batches, seed):
             mean = batch.mean()
             squares = ((batch - mean) ** 2).sum().item()
             found.append((mean.item(), squares / count, squares / (count - 1)))

@@ -28,9 +28,10 @@ from normviz.conventions import Axes, Damping, Epsilon
 from normviz.extents import Own, Whole
 from normviz.nets.devices import check
 from normviz.nets.forward import compare, forward
+from normviz.nets.tensors import array
 from normviz.records import Forward, set_box, set_count, shared_edges
 from normviz.reference import FloatArray, moments, normalize
-from normviz.spec import L2, Response, Root, Spec
+from normviz.spec import L2, Response, Spec
 
 #: How many sets' sizes are drawn at most, and the eps that stands for none.
 SETS, TINY = 256, 1e-12
@@ -138,7 +139,7 @@ def response(
     precision = check(device, dtype)
     forth = np.ascontiguousarray(np.moveaxis(values, names.index("C"), 1))
     seen = torch.tensor(forth, dtype=precision, device=device)
-    forth = seen.cpu().to(torch.float64).numpy()
+    forth = array(seen)
     at = list(cell)
     at.insert(1, at.pop(names.index("C")))
     line: tuple[Any, ...] = (at[0], slice(None), *at[2:])
@@ -168,7 +169,7 @@ def _damped(
     with torch.inference_mode():
         rows = x.unsqueeze(-1) if x.ndim == 2 else x
         damped = functional.local_response_norm(rows, arguments[0], arguments[1], beta, k)
-    y: FloatArray = damped.reshape(x.shape).cpu().to(torch.float64).numpy()
+    y = array(damped.reshape(x.shape))
     return y, compare(y, formula)[0]
 
 
@@ -201,7 +202,7 @@ def _over(x: torch.Tensor, spec: Spec) -> FloatArray:
     names = spec.axes(tuple(x.shape))
     over = [k for k, name in enumerate(names) if spec.sets[0].extent(name) == Whole()]
     back = list(range(-len(over), 0))
-    eps = spec.divisor.eps if isinstance(spec.divisor, Root) else None
+    eps = spec.eps
     with torch.inference_mode():
         moved = x.movedim(over, back).contiguous()
         shape = tuple(moved.shape[-len(over) :])
@@ -209,7 +210,7 @@ def _over(x: torch.Tensor, spec: Spec) -> FloatArray:
             y = functional.layer_norm(moved, shape, eps=1e-5 if eps is None else eps)
         else:
             y = functional.rms_norm(moved, shape, eps=eps)
-        return y.movedim(back, over).cpu().to(torch.float64).numpy()
+        return array(y.movedim(back, over))
 
 
 def start(
@@ -230,12 +231,8 @@ def start(
         with torch.no_grad():
             if row.g is not None:
                 parametrized.parametrizations.weight.original0.fill_(row.g)
-            w = parametrized.weight.detach().cpu().to(torch.float64).numpy()
-        length = np.sqrt(
-            (seen.cpu().to(torch.float64).numpy() ** 2).sum(
-                tuple(k for k in range(v.ndim) if k != dim), keepdims=True
-            )
-        )
+            w = array(parametrized.weight)
+        length = np.sqrt((array(seen) ** 2).sum(tuple(k for k in range(v.ndim) if k != dim), keepdims=True))
         with np.errstate(all="ignore"):
             theirs = v if row.g is None else row.g * v / length
         found.append((row, w, compare(w, theirs)[0]))

@@ -1,10 +1,10 @@
 """K real processes on this machine, one a device, over torch.distributed with gloo on the CPU.
 
-``run`` starts them (``python -m normviz.nets.device_processes``), says how far they are, and hands over what they
+``run`` starts them (:mod:`normviz.nets.device_worker`), says how far they are, and hands over what they
 computed. Whatever happens, when it ends none of them is left: they are killed in its ``finally``, and each ends itself
 when this process is gone (its stdin closes) or another does not answer in time. They meet through a file in a
 temporary folder and talk over the loopback interface alone, so that nothing listens on the network and runs at the
-same time do not meet. Nothing here imports torch but the processes themselves.
+same time do not meet. Nothing here imports torch: the processes do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ TIMEOUT = 180.0
 PAUSE = 0.05
 #: What a process says when it gets there, in order.
 STAGES = ("torch", "joined", "done")
-WORKER = (sys.executable, "-m", "normviz.nets.device_processes")
+WORKER = (sys.executable, "-m", "normviz.nets.device_worker")
 ROOT = Path(__file__).parents[2]
 
 _one_at_a_time = threading.Semaphore()
@@ -186,70 +185,3 @@ def _collected(folder: Path, count: int, joined: float) -> DevicesRun:
     return DevicesRun(
         () if refusal else alone, synchronised, refusal, joined, slowest["alone"], slowest["synchronised"]
     )
-
-
-# What follows runs in the processes.
-
-
-def work(folder: Path, rank: int) -> None:
-    """What process ``rank`` does: join the others, compute alone and synchronised, leave its arrays in the folder."""
-    import torch
-    import torch.distributed as dist
-
-    from normviz.nets.synchronized import SynchronizedBatchNorm, step
-
-    torch.set_num_threads(1)
-    (folder / f"{rank}.torch").touch()
-    task = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-    samples, settings = task["samples"], {"eps": task["eps"], "momentum": task["momentum"]}
-    if not dist.is_available() or not dist.is_gloo_available():
-        (folder / f"{rank}.gloo").touch()
-        sys.exit(1)
-    dist.init_process_group(
-        "gloo",
-        init_method=(folder / "meeting").as_uri(),
-        rank=rank,
-        world_size=len(samples),
-        timeout=timedelta(seconds=TIMEOUT),
-    )
-    (folder / f"{rank}.joined").touch()
-    with np.load(folder / "input.npz", allow_pickle=False) as file:
-        x, upstream = (file[key][samples[rank]] for key in ("x", "upstream"))
-    arrays: dict[str, Any] = {"refusal": ""}
-    for kind, make in (("alone", torch.nn.BatchNorm1d), ("synchronised", SynchronizedBatchNorm)):
-        arrays[f"{kind}_seconds"] = 0.0
-        # The first step sets torch up; the second one is timed. Both start from a new layer.
-        for _ in range(2):
-            # All wait for all here, those too that have no samples or are refused below.
-            dist.barrier()
-            if kind == "alone" and not len(x):
-                continue
-            try:
-                done, arrays[f"{kind}_seconds"] = step(make, x, upstream, **settings)
-            except ValueError as refused:
-                if kind != "alone":
-                    raise
-                arrays["refusal"] = str(refused)
-            else:
-                arrays |= {f"{kind}_{field}": value for field, value in vars(done).items()}
-    np.savez(folder / f"{rank}.npz", **arrays)
-    dist.destroy_process_group()
-    (folder / f"{rank}.done").touch()
-
-
-def end_with_parent() -> None:
-    """End this process at once when its parent is gone: nothing is ever written to its stdin, so it only closes."""
-
-    def wait() -> None:
-        # The file itself, not sys.stdin: its lock would be in the way when this process ends first.
-        os.read(0, 1)
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-if __name__ == "__main__":
-    end_with_parent()
-    if hasattr(os, "nice"):
-        os.nice(2)  # the pages of everybody else come first
-    work(Path(sys.argv[1]), int(sys.argv[2]))

@@ -64,7 +64,7 @@ def _runs(device: str, dtype: str, method_key: str) -> bool:
     entry = method(method_key)
     shape = _PROBE[: len(entry.spec().layouts[-1])]
     lengths = dict(zip(axes_of(shape, entry.spec().layouts), shape, strict=True))
-    knobs = {knob.name: knob.suited(knob.default, lengths) for knob in entry.knobs}
+    knobs = entry.defaults(lengths)
     inputs = 2 if entry.torch_layer(shape, **knobs).second else 1
     layer = entry.module(torch.nn, shape, **knobs)
     try:

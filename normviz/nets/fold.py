@@ -19,15 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.nn.utils import skip_init
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from normviz.fold import Cloud, Fold, Plan, Speed, folded, line
 from normviz.nets.devices import check
-from normviz.nets.filters import filter_bank
+from normviz.nets.fold_pair import fuse, pair
+from normviz.nets.tensors import array, resamples
 from normviz.records import Tensor
-from normviz.reference import FloatArray
-from normviz.spec import Root, Spec
+from normviz.spec import Spec
 
 #: The most values of a cloud that are handed over to be drawn.
 POINTS = 60
@@ -52,26 +50,23 @@ def fold(x: npt.ArrayLike, spec: Spec, plan: Plan, *, sample: int = 0, channel: 
             f"An input of shape {given.shape}: (N, C_in), (N, C_in, L) or (N, C_in, H, W) is needed, no axis empty."
         )
     with torch.inference_mode():
-        layer, norm, refusal = _pair(given, spec, plan, torch.float64, "cpu")
-        one = _fuse(layer, norm)
+        layer, norm, refusal = pair(given, spec, plan)
+        one = fuse(layer, norm)
         exact = torch.from_numpy(given)
         z64, together64 = layer(exact), one(exact)
         numbers = {
-            "gamma": _array(norm.weight),
-            "beta": _array(norm.bias),
-            "mean": _array(norm.running_mean),
-            "var": _array(norm.running_var),
+            "gamma": array(norm.weight),
+            "beta": array(norm.bias),
+            "mean": array(norm.running_mean),
+            "var": array(norm.running_var),
         }
         a, b = line(**numbers, eps=norm.eps)
-        weight, offset = folded(
-            _array(layer.weight), None if layer.bias is None else _array(layer.bias), a, b
-        )
+        weight, offset = folded(array(layer.weight), None if layer.bias is None else array(layer.bias), a, b)
         difference64 = _largest(norm(z64) - together64)
         formula = max(
-            float(np.abs(_array(one.weight) - weight).max()), float(np.abs(_array(one.bias) - offset).max())
+            float(np.abs(array(one.weight) - weight).max()), float(np.abs(array(one.bias) - offset).max())
         )
-        rng = np.random.default_rng(plan.seed)
-        other = z64[torch.from_numpy(rng.integers(len(z64), size=len(z64)))]
+        (other,) = resamples(z64, 1, plan.seed)
         clouds = [
             _cloud(norm, z64, other, channel, trained) if not (trained and refusal) else None
             for trained in (False, True)
@@ -90,8 +85,8 @@ def fold(x: npt.ArrayLike, spec: Spec, plan: Plan, *, sample: int = 0, channel: 
             eps=norm.eps,
             a=a,
             b=b,
-            bias=np.zeros(plan.channels) if layer.bias is None else _array(layer.bias),
-            folded_bias=_array(one.bias),
+            bias=np.zeros(plan.channels) if layer.bias is None else array(layer.bias),
+            folded_bias=array(one.bias),
             kernel=_tensor(layer.weight),
             folded_kernel=_tensor(one.weight),
             x=_tensor(seen[sample]),
@@ -118,8 +113,8 @@ def speed(x: npt.ArrayLike, spec: Spec, plan: Plan, *, budget: float = 0.4) -> S
     kind = check(plan.device, plan.dtype)
     given = np.asarray(x, np.float64)
     with torch.inference_mode():
-        layer, norm, _ = _pair(given, spec, plan, torch.float64, "cpu")
-        one = _fuse(layer, norm)
+        layer, norm, _ = pair(given, spec, plan)
+        one = fuse(layer, norm)
         layer, norm, one = (module.to(plan.device, kind) for module in (layer, norm, one))
         seen = torch.tensor(given, dtype=kind, device=plan.device)
         apart: list[float] = []
@@ -146,57 +141,6 @@ def speed(x: npt.ArrayLike, spec: Spec, plan: Plan, *, budget: float = 0.4) -> S
     )
 
 
-def _pair(given: FloatArray, spec: Spec, plan: Plan, kind: torch.dtype, device: str) -> tuple[Any, Any, str]:
-    """The layer, Batch Norm in evaluation with trained buffers, and torch's sentence where it refused to train."""
-    rank = given.ndim - 2
-    generator = torch.Generator().manual_seed(plan.seed)
-    into = given.shape[1]
-    layer: Any
-    # skip_init: what is made here draws nothing from torch's own random state.
-    if plan.bank:
-        weight = filter_bank(plan.bank, plan.channels, plan.seed).weight
-        side = weight.shape[-1]
-        more: dict[str, Any] = {"padding": side // 2, "bias": False, "padding_mode": "replicate"}
-        layer = skip_init(nn.Conv2d, into, plan.channels, side, plan.stride, **more)
-    elif rank:
-        conv = nn.Conv1d if rank == 1 else nn.Conv2d
-        layer = skip_init(conv, into, plan.channels, plan.kernel, plan.stride, plan.kernel // 2)
-    else:
-        layer = skip_init(nn.Linear, into, plan.channels)
-    layer = layer.to(device, kind).eval()
-    if plan.bank:
-        layer.weight.copy_(weight)
-    else:
-        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-        reach = 1 / math.sqrt(layer.weight[0].numel())
-        layer.bias.uniform_(-reach, reach, generator=generator)
-
-    assert isinstance(spec.divisor, Root) and spec.divisor.eps is not None
-    batch_norm = nn.BatchNorm2d if rank == 2 else nn.BatchNorm1d
-    # Always with gamma and beta, at 1 and 0 where the Spec has none: torch 2.13 does not fold a linear layer without.
-    norm = batch_norm(plan.channels, eps=spec.divisor.eps, momentum=plan.momentum)
-    norm = norm.to(device, kind)
-    if spec.affine.weight and plan.drawn:
-        rng = np.random.default_rng((plan.seed, 1))
-        norm.weight.copy_(torch.from_numpy(rng.uniform(0.5, 1.5, plan.channels)))
-        norm.bias.copy_(torch.from_numpy(0.5 * rng.standard_normal(plan.channels)))
-    z = layer(torch.tensor(given, dtype=kind, device=device))
-    draws = np.random.default_rng(plan.seed)
-    refusal = ""
-    try:
-        for _ in range(plan.batches):
-            norm(z[torch.from_numpy(draws.integers(len(z), size=len(z)))])
-    except ValueError as refused:
-        refusal = str(refused)
-    return layer, norm.eval(), refusal
-
-
-def _fuse(layer: Any, norm: Any) -> Any:
-    return (
-        fuse_linear_bn_eval(layer, norm) if isinstance(layer, nn.Linear) else fuse_conv_bn_eval(layer, norm)
-    )
-
-
 def _map(norm: Any, z: torch.Tensor, trained: bool) -> torch.Tensor:
     """Batch Norm of z without a trace in its buffers."""
     mean, var = (None, None) if trained else (norm.running_mean, norm.running_var)
@@ -212,7 +156,7 @@ def _bend(norm: Any, one: torch.Tensor, two: torch.Tensor, trained: bool) -> flo
 def _cloud(norm: Any, one: torch.Tensor, two: torch.Tensor, channel: int, trained: bool) -> Cloud:
     points, lines = [], []
     for z in (one, two, one + two):
-        x, y = (_array(t[:, channel]).reshape(-1) for t in (z, _map(norm, z, trained)))
+        x, y = (array(t[:, channel]).reshape(-1) for t in (z, _map(norm, z, trained)))
         where = np.unique(np.linspace(0, x.size - 1, min(x.size, POINTS)).astype(int))
         points.append((x[where], y[where]))
         mean, var = (
@@ -247,16 +191,10 @@ def _wait(device: str) -> None:
         torch.mps.synchronize()
 
 
-def _array(tensor: torch.Tensor) -> FloatArray:
-    # To the CPU first: MPS has no float64.
-    array: FloatArray = tensor.detach().cpu().to(torch.float64).numpy().copy()
-    return array
-
-
 def _corner(tensor: torch.Tensor) -> Tensor:
     """What of (C, ...) is handed over: whole but for very large maps."""
     return _tensor(tensor[(slice(None), *[slice(LARGEST)] * (tensor.ndim - 1))])
 
 
 def _tensor(tensor: torch.Tensor) -> Tensor:
-    return _array(tensor).astype(np.float32)
+    return array(tensor).astype(np.float32)

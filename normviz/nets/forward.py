@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,12 @@ import torch
 from normviz.catalogue import evaluation
 from normviz.catalogue import method as find
 from normviz.nets.devices import check
+from normviz.nets.runtime import one_thread
+from normviz.nets.tensors import array, buffers_of, float64_device, resamples
 from normviz.records import Forward
 from normviz.reference import FloatArray, aligned, normalize, start, transferred
 from normviz.samples import Sample
 from normviz.spec import Spec
-
-Running = tuple[FloatArray, FloatArray]
 
 
 def forward(
@@ -77,7 +76,7 @@ def forward(
     spec = shown.spec(**shown_knobs)
     layer = method.torch_layer(given.shape, **knobs)
     inputs = [given]
-    if spec.affine.origin == "second":
+    if spec.second:
         inputs.append(
             Sample(seed).second().tensor(given.shape).astype(np.float64)
             if second is None
@@ -90,7 +89,7 @@ def forward(
         _fill(module, spec, given.shape, parameters, where, kind)
         return module
 
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         seen = [torch.tensor(each, dtype=kind, device=device) for each in inputs]
         module = fresh(device, kind)
         running, refusal = None, ""
@@ -98,17 +97,17 @@ def forward(
             if spec.running is not None:
                 past = torch.tensor(given if history is None else history, dtype=kind, device=device)
                 _train(module, past, batches, momentum, seed)
-                running = _running(module)
+                running = buffers_of(module)
                 module.train(bool(spec.parts))
-            buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-            y = _array(module(*seen))
-            y64 = _in_float64(fresh, inputs, buffers, module.training, device)
+            held = {name: buffer.clone() for name, buffer in module.named_buffers()}
+            y = array(module(*seen))
+            y64 = _in_float64(fresh, inputs, held, module.training, device)
         except (ValueError, RuntimeError) as refused:
             refusal = str(refused)
-            running = _running(module) if spec.running else None
+            running = buffers_of(module) if spec.running else None
 
     # float32 holds every value of the half precisions; numpy has no bfloat16.
-    rounded = inputs if kind == torch.float64 else [_array(x.float()).astype(np.float32) for x in seen]
+    rounded = inputs if kind == torch.float64 else [array(x.float()).astype(np.float32) for x in seen]
     values = rounded[0]
     reference = normalize(values, spec, running=running, **_parameters(spec, rounded, gamma, beta))
     if refusal:
@@ -167,7 +166,7 @@ def _parameters(
     spec: Spec, inputs: Sequence[npt.NDArray[Any]], gamma: float, beta: float
 ) -> dict[str, FloatArray]:
     """The weight and bias, whatever their origin."""
-    if spec.affine.origin == "second":
+    if spec.second:
         return dict(zip(("weight", "bias"), transferred(inputs[1], spec), strict=True))
     shape = inputs[0].shape
     named = {"weight": (spec.affine.weight, gamma), "bias": (spec.affine.bias, beta)}
@@ -181,12 +180,11 @@ def _parameters(
 
 def _train(module: Any, x: torch.Tensor, batches: int, momentum: float, seed: int) -> None:
     """Let the layer's buffers see resamples of x, and leave it in evaluation mode."""
-    rng = np.random.default_rng(seed)
     module.momentum = momentum
     module.train()
     try:
-        for _ in range(batches):
-            module(x[torch.from_numpy(rng.integers(len(x), size=len(x))).to(x.device)])
+        for batch in resamples(x, batches, seed):
+            module(batch)
     finally:
         module.eval()
 
@@ -194,34 +192,13 @@ def _train(module: Any, x: torch.Tensor, batches: int, momentum: float, seed: in
 def _in_float64(
     fresh: Callable[[str, torch.dtype], Any],
     inputs: Sequence[FloatArray],
-    buffers: Mapping[str, torch.Tensor],
+    held: Mapping[str, torch.Tensor],
     training: bool,
     device: str,
 ) -> FloatArray:
     """The pass in float64, with these buffers."""
-    where = "cpu" if device == "mps" else device
+    where = float64_device(device)
     module = fresh(where, torch.float64).train(training)
     for name, buffer in module.named_buffers():
-        buffer.copy_(buffers[name])
-    return _array(module(*(torch.tensor(x, dtype=torch.float64, device=where) for x in inputs)))
-
-
-def _running(module: Any) -> Running:
-    return _array(module.running_mean), _array(module.running_var)
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    # To the CPU first: MPS has no float64. A copy, because a buffer goes on changing.
-    array: FloatArray = tensor.detach().cpu().to(torch.float64, copy=True).numpy()
-    return array
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for torch: layers this small gain nothing from more, and other sessions need the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        buffer.copy_(held[name])
+    return array(module(*(torch.tensor(x, dtype=torch.float64, device=where) for x in inputs)))

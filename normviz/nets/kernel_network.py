@@ -6,8 +6,6 @@ Nothing here draws from torch's global random state.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -80,14 +78,3 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
     with torch.inference_mode(False):
         pictures = torch.from_numpy(table[:, :64] / 8 - 1).reshape(-1, 1, 8, 8)
         return pictures, torch.from_numpy(table[:, 64].astype(np.int64))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for torch: networks this small gain nothing from more, and other sessions need the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from normviz.layouts import WEIGHTS, layout_of
 from normviz.nets.filters import MAX_CHANNELS, MIN_CHANNELS, filter_bank
-from normviz.nets.kernel_network import digits, initial_weight, network, one_thread
+from normviz.nets.kernel_network import digits, initial_weight, network
+from normviz.nets.runtime import one_thread
 from normviz.records import Tensor
 
 KINDS: Final = ("initial", "trained", "filters")

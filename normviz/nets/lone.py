@@ -26,9 +26,10 @@ from normviz.lone import Alone, BySize, Refused, noise
 from normviz.methods import Method
 from normviz.nets.devices import check
 from normviz.nets.forward import compare, forward
+from normviz.nets.tensors import array, resamples
 from normviz.records import Tensor
 from normviz.reference import FloatArray, normalize
-from normviz.spec import Root, Spec
+from normviz.spec import Spec
 
 #: More channels than these add nothing to a picture of all outputs.
 CHANNELS = 64
@@ -58,7 +59,8 @@ def alone(
         raise ValueError(
             f"sample {sample} of a batch of {len(given)}: it must be from 0 to {len(given) - 1}."
         )
-    eps = _eps(spec)
+    eps = spec.eps
+    assert eps is not None
     one = given[sample : sample + 1]
     with torch.inference_mode():
         seen = torch.tensor(given, dtype=kind, device=device)
@@ -71,10 +73,8 @@ def alone(
         double = torch.from_numpy(one)
         exact = [_try(_layer(name, given, eps).double(), double)[0] for name in ("BatchNorm", "InstanceNorm")]
         trained = _layer("BatchNorm", given, eps, momentum).to(device, kind)
-        rng = np.random.default_rng(seed)
         history = ""
-        for _ in range(batches):
-            batch = seen[torch.from_numpy(rng.integers(len(seen), size=len(seen))).to(device)]
+        for batch in resamples(seen, batches, seed):
             _, history = _try(trained, batch)
             if history:
                 break
@@ -121,7 +121,8 @@ def by_size(
     given = np.asarray(vectors, np.float64)
     step = -(-given.shape[1] // CHANNELS)
     given = given[:, ::step]
-    eps = _eps(spec)
+    eps = spec.eps
+    assert eps is not None
     rng = np.random.default_rng(seed)
     outputs, gradients = [], []
     for n in sizes:
@@ -166,7 +167,7 @@ def _settings(method: Method, shape: tuple[int, ...]) -> Iterator[Mapping[str, A
     if len(axes_of(shape)) not in {len(layout) for layout in method.spec().layouts}:
         return
     lengths = dict(zip(axes_of(shape), shape, strict=True))
-    usual = {k.name: k.suited(k.default, lengths) for k in method.knobs}
+    usual = method.defaults(lengths)
     yield usual
     finest = {k.name: lengths[k.divides] for k in method.knobs if k.divides in lengths}
     if finest:
@@ -198,11 +199,6 @@ def _by_formula(x: FloatArray, eps: float) -> FloatArray:
     return normalize(x, spec)
 
 
-def _eps(spec: Spec) -> float:
-    assert isinstance(spec.divisor, Root) and spec.divisor.eps is not None
-    return spec.divisor.eps
-
-
 def _try(layer: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> tuple[torch.Tensor | None, str]:
     """What a layer gives, or the sentence with which it refuses."""
     try:
@@ -215,7 +211,7 @@ def _apart(one: torch.Tensor | None, two: torch.Tensor | None) -> float:
     """The largest difference where both are finite; infinite where only one is, NaN where one is not there."""
     if one is None or two is None:
         return math.nan
-    largest, elsewhere = compare(*(t.detach().cpu().to(torch.float64).numpy() for t in (one, two)))
+    largest, elsewhere = compare(array(one), array(two))
     return math.inf if elsewhere else 0.0 if math.isnan(largest) else largest
 
 

@@ -18,6 +18,7 @@ import torch
 
 from normviz.catalogue import method as find
 from normviz.nets.devices import check
+from normviz.nets.tensors import array, buffers_of
 from normviz.reference import FloatArray, corrections, moments, normalize
 from normviz.renorm import STEPS, Corrected, Opening
 from normviz.spec import Running, Spec
@@ -53,7 +54,7 @@ def corrected(
     shape = (batch, *data.shape[1:])
     spec = find(method_key).spec(**knobs)
     rule = spec.running
-    if rule is None or rule.r_max is None:
+    if rule is None or not spec.corrected:
         raise ValueError(f"{method_key} has no r and d: choose a method with r_max and d_max.")
     if spec.sets[0].size(shape, (0,) * len(shape)) < 2:
         raise ValueError(f"A batch of shape {shape} has one value per channel: take two samples or more.")
@@ -73,13 +74,13 @@ def corrected(
     with torch.inference_mode():
         for step, picked in enumerate(plan.batches(len(data)), 1):
             x = torch.tensor(data[picked], dtype=kind, device=device)
-            running = _array(module.running_mean), _array(module.running_var)
+            running = buffers_of(module)
             now = at_step(spec, rule, *opening.at(step))
             module.r_max, module.d_max = opening.at(step)
-            evaluated = _array(module.eval()(x))
-            y = _array(module.train()(x))
-            plain = _array(_batch_norm(x, channel, module.eps))
-            seen = _array(x)
+            evaluated = array(module.eval()(x))
+            y = array(module.train()(x))
+            plain = array(_batch_norm(x, channel, module.eps))
+            seen = array(x)
             found = moments(seen, now)
             raw = corrections(found, at_step(spec, rule, np.inf, np.inf), shape, running=running)
             used = corrections(found, now, shape, running=running)
@@ -134,9 +135,3 @@ def _batch_norm(x: torch.Tensor, channel: int, eps: float) -> torch.Tensor:
     first = x.movedim(channel, 1)
     y = torch.nn.functional.batch_norm(first, None, None, training=True, eps=eps)
     return y.movedim(1, channel)
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    # To the CPU first: MPS has no float64. A copy: of float64 the array would be the buffer itself, which moves on.
-    array: FloatArray = tensor.detach().cpu().to(torch.float64, copy=True).numpy()
-    return array

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def load(threads: int | None = None) -> str:
@@ -18,3 +20,16 @@ def load(threads: int | None = None) -> str:
     if threads is not None:
         torch.set_num_threads(threads)
     return str(torch.__version__)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch: what is this small gains nothing from more, and other sessions need the cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

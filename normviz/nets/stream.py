@@ -16,6 +16,7 @@ import torch
 
 from normviz.layouts import axes_of
 from normviz.nets.devices import check
+from normviz.nets.tensors import array, buffers_of
 from normviz.records import Summary, shared_edges
 from normviz.reference import FloatArray
 from normviz.stream import Course, Evaluation, Outputs, Plan
@@ -39,12 +40,12 @@ def course(pool: npt.ArrayLike, plan: Plan, *, device: str = "cpu", dtype: str =
     running_mean, running_var = np.empty((2, plan.steps + 1, mean.size))
     biased = np.ones_like(running_var)
     values = plan.batch * (data[0].size // mean.size)
-    running_mean[0], running_var[0] = _buffers(layer)
+    running_mean[0], running_var[0] = buffers_of(layer)
     with torch.inference_mode():
         for step, picked in enumerate(plan.batches(len(data)), 1):
             x = _moved(data[picked], plan.drift(step), mean, var)
             layer(_tensor(x, device, kind))
-            running_mean[step], running_var[step] = _buffers(layer)
+            running_mean[step], running_var[step] = buffers_of(layer)
             batch_mean[step - 1], batch_var[step - 1] = _moments(x)
             m = plan.weight(step)
             biased[step] = (1 - m) * biased[step - 1] + m * batch_var[step - 1]
@@ -98,11 +99,11 @@ def evaluate(
         picked = list(plan.batches(len(data)))[max(step, 1) - 1]
         batch = _tensor(_moved(data[picked], plan.drift(max(step, 1)), mean, var), device, kind)
         apart = (trained(batch) - evaluating(batch)).abs()
-        gap = _array(apart.amax([k for k in range(apart.ndim) if k != 1]))
+        gap = array(apart.amax([k for k in range(apart.ndim) if k != 1]))
         found = []
         for moved in (plan.drift(step), (shift, scale)):
             x = _tensor(_moved(data, moved, mean, var), device, kind)
-            found.append([_array(layer(x)) for layer in (trained, evaluating)])
+            found.append([array(layer(x)) for layer in (trained, evaluating)])
     # One axis for the four histograms: where training puts the data, and where evaluating does.
     edges = _edges([y[:, channel] for pair in found for y in pair], bins)
     matching, shifted = (_outputs(train, after, channel, edges) for train, after in found)
@@ -151,16 +152,6 @@ def _tensor(data: npt.NDArray[Any], device: str, kind: torch.dtype) -> torch.Ten
     """The data on its device, channels where torch wants them."""
     tensor = torch.tensor(data, dtype=kind, device=device)
     return tensor.movedim(-1, 1) if axes_of(data.shape)[-1] == "C" else tensor
-
-
-def _buffers(layer: Any) -> Buffers:
-    return _array(layer.running_mean), _array(layer.running_var)
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    # To the CPU first: MPS has no float64.
-    array: FloatArray = tensor.detach().cpu().to(torch.float64).numpy()
-    return array
 
 
 def _edges(values: list[FloatArray], bins: int) -> FloatArray:

@@ -23,6 +23,7 @@ from torch.nn.utils import parametrizations
 from normviz.nets.devices import check
 from normviz.nets.forward import compare
 from normviz.nets.kernel_network import Network, digits, layer, network
+from normviz.nets.tensors import array, float64_device
 from normviz.nets.weight_conventions import eps_of
 from normviz.reference import FloatArray, normalize
 from normviz.spec import Spec
@@ -68,7 +69,7 @@ def weight_norm(
     g[slice(None) if only is None else only] *= factor
     own = start == "torch" and factor == 1.0
     w, begin = _by_torch(values, None if own else g, dim, device, kind)
-    w64, _ = _by_torch(values, g, dim, "cpu" if device == "mps" else device, torch.float64)
+    w64, _ = _by_torch(values, g, dim, float64_device(device), torch.float64)
     reference = normalize(values, spec, weight=g)
     difference, disagreements = compare(w, reference)
     return Split(
@@ -92,9 +93,9 @@ def standardize(v: npt.ArrayLike, spec: Spec, *, device: str = "cpu", dtype: str
     eps = eps_of(spec)
     reference = normalize(values, spec)
     found = []
-    for where, each in ((device, kind), ("cpu" if device == "mps" else device, torch.float64)):
+    for where, each in ((device, kind), (float64_device(device), torch.float64)):
         x = torch.tensor(values, dtype=each, device=where)
-        found.append(_array(functional.layer_norm(x, x.shape[1:], eps=eps)))
+        found.append(array(functional.layer_norm(x, x.shape[1:], eps=eps)))
     difference, disagreements = compare(found[0], reference)
     return Standardized(
         found[0].astype(np.float32), difference, compare(found[1], reference)[0], disagreements
@@ -153,7 +154,7 @@ def outputs(split: Split, standardized: Standardized, *, seed: int = 0, output: 
         made = {name: layer(h, torch.tensor(kernel)) for name, kernel in kernels.items()}
         spread = {name: float(y[:, output].std(correction=0)) for name, y in made.items()}
         first = layer(h[:1], torch.tensor(kernels["w"]))
-        alone, _ = compare(_array(first), _array(made["w"][:1]))
+        alone, _ = compare(array(first), array(made["w"][:1]))
     base = spread["v"] or math.nan
     return Outputs(spread["w"] / base, spread["unit"] / base, spread["standardized"] / base, alone, PICTURES)
 
@@ -166,11 +167,11 @@ def _by_torch(
     holder.weight = torch.nn.Parameter(torch.tensor(v, dtype=kind, device=device))
     parametrizations.weight_norm(holder, "weight", dim=dim)
     with torch.no_grad():
-        begin = _array(holder.weight)
+        begin = array(holder.weight)
         if g is not None:
             original = holder.get_parameter("parametrizations.weight.original0")
             original.copy_(torch.tensor(g, dtype=kind, device=device).reshape(original.shape))
-        return _array(holder.weight), begin
+        return array(holder.weight), begin
 
 
 def _in_float64(shape: tuple[int, ...], seed: int) -> Network:
@@ -194,8 +195,3 @@ def _cosine(a: FloatArray, b: FloatArray) -> FloatArray:
 def _largest(values: FloatArray) -> float:
     finite = np.abs(values[np.isfinite(values)])
     return float(finite.max()) if finite.size else math.nan
-
-
-def _array(tensor: torch.Tensor) -> FloatArray:
-    array: FloatArray = tensor.detach().cpu().to(torch.float64).numpy()
-    return array

@@ -72,8 +72,15 @@ class Pass:
     dtype: str = "float32"
 
 
-#: Frozen values say all of themselves; Streamlit's own way through their fields costs milliseconds a rerun.
-CACHE: dict[str, Any] = {"show_spinner": False, "hash_funcs": {Source: repr, Pass: repr, Spec: repr}}
+def keyed(*kinds: type) -> dict[str, Any]:
+    """How every cache here is decorated, with keys of these frozen kinds besides the usual ones.
+
+    Frozen values say all of themselves; Streamlit's own way through their fields costs milliseconds a rerun.
+    """
+    return {"show_spinner": False, "hash_funcs": dict.fromkeys((Source, Pass, Spec, *kinds), repr)}
+
+
+CACHE = keyed()
 
 
 def tensor(source: Source, images: Sequence[records.Tensor] = ()) -> records.Tensor:
@@ -114,8 +121,8 @@ def _forward(source: Source, what: Pass, _images: Sequence[records.Tensor]) -> r
     history = (
         None if source.disturb == "none" else tensor(replace(source, disturb="none", spec=None), _images)
     )
-    with_second = METHODS[what.method].spec(**dict(what.knobs)).affine.origin == "second"
-    other = tensor(second(source)) if with_second else None
+    spec = METHODS[what.method].spec(**dict(what.knobs))
+    other = tensor(second(source)) if spec.second else None
     with compute_slot():
         from normviz.nets.forward import forward as run
 
@@ -152,7 +159,7 @@ def worked(
     axes = spec.affine
     weight = np.full(spec.lengths(axes.weight, source.shape), gamma) if axes.weight and gamma != 1 else None
     bias = np.full(spec.lengths(axes.bias, source.shape), beta) if axes.bias and beta != 0 else None
-    if axes.origin == "second":
+    if spec.second:
         weight, bias = transferred(tensor(second(source)), spec)
     elif axes.identity_at_start and weight is not None:
         weight = weight * start(_x, spec)

@@ -38,7 +38,7 @@ def _averages(source: Source, what: Pass, spec: Spec, cell: Cell, _images: Image
     if spec.sets:
         # Unsynchronized devices keep what their own share of the batch tells them.
         samples = spec.sets[0].box(source.shape, cell)[axes.index("N")]
-    eps = getattr(spec.divisor, "eps", None) or 0.0
+    eps = spec.eps or 0.0
     with compute_slot():
         from normviz.nets.convention_averages import averages as run
 
@@ -77,8 +77,7 @@ def _effect(
 ) -> Effect:
     x = cached.tensor(source, _images)
     chosen = dict(more)
-    with_second = spec.affine.origin == "second"
-    other = cached.tensor(cached.second(source)) if with_second else None
+    other = cached.tensor(cached.second(source)) if spec.second else None
     where: dict[str, Any] = {"dtype": what.dtype, "device": what.device}
     with compute_slot():
         from normviz.nets import conventions

@@ -16,7 +16,7 @@ from normviz.reference import FloatArray
 from normviz.spec import StatSet
 from normviz.splits import DeviceStatistics, Shares, by_set, shares
 from normviz.ui import cached
-from normviz.ui.cached import CACHE, MOMENTUM, Source
+from normviz.ui.cached import MOMENTUM, Source, keyed
 from normviz.ui.serving import compute_slot
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Devices:
         return replace(self, source=self.source.whole())
 
 
-_CACHE = CACHE | {"hash_funcs": {**CACHE["hash_funcs"], Devices: repr}}
+_CACHE = keyed(Devices)
 
 
 def statistics(what: Devices, images: Sequence[Tensor] = ()) -> DeviceStatistics:

@@ -15,7 +15,7 @@ from normviz.layouts import layout_of
 from normviz.reference import FloatArray
 from normviz.spec import Spec
 from normviz.ui import cached
-from normviz.ui.cached import BATCHES, CACHE, LARGEST_SIDE, MOMENTUM, Shape, Source, maps_of
+from normviz.ui.cached import BATCHES, LARGEST_SIDE, MOMENTUM, Shape, Source, keyed, maps_of
 from normviz.ui.serving import compute_slot
 
 #: The input channels of the layer before Batch Norm where its input is random: few, so that they can be seen.
@@ -26,7 +26,7 @@ SIZES = (1, 2, 4, 8, 16, 32)
 #: The population that small batches are drawn from: samples at most and at least, cells, channels.
 MOST, PICTURED, LEAST, CELLS, CHANNELS = 256, 32, 4, 2**21, 64
 Images = Sequence[records.Tensor]
-CACHED = CACHE | {"hash_funcs": CACHE["hash_funcs"] | {Plan: repr}}
+CACHED = keyed(Plan)
 
 
 def stride(shape: Shape) -> int:

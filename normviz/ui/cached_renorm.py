@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
 from normviz import records
 from normviz.renorm import Corrected, Opening
 from normviz.ui import cached
-from normviz.ui.cached import CACHE, Knobs, Source
+from normviz.ui.cached import Knobs, Source, keyed
 from normviz.ui.serving import compute_slot
 
 
@@ -29,7 +28,7 @@ class Correcting:
     dtype: str = "float32"
 
 
-HERE: dict[str, Any] = {**CACHE, "hash_funcs": {**CACHE["hash_funcs"], Correcting: repr}}
+HERE = keyed(Correcting)
 
 
 def corrected(what: Correcting, images: Sequence[records.Tensor] = ()) -> Corrected:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import streamlit as st
 
 from normviz import records
 from normviz.stream import CELLS, Course, Evaluation, Plan, pool_size
 from normviz.ui import cached
-from normviz.ui.cached import CACHE, LARGEST_SIDE, Source, maps_of
+from normviz.ui.cached import LARGEST_SIDE, Source, keyed, maps_of
 from normviz.ui.serving import compute_slot
 
 #: The most numbers that filters may put out before they are averaged down to maps: 64 MB.
@@ -50,7 +49,7 @@ class NoRoom(ValueError):
         self.samples = samples
 
 
-HERE: dict[str, Any] = {**CACHE, "hash_funcs": {**CACHE["hash_funcs"], Streaming: repr, Test: repr}}
+HERE = keyed(Streaming, Test)
 
 
 def population(source: Source, batch: int) -> Source:

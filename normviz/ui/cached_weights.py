@@ -10,7 +10,7 @@ import streamlit as st
 from normviz.records import Tensor
 from normviz.spec import Spec
 from normviz.ui import cached
-from normviz.ui.cached import CACHE, Source
+from normviz.ui.cached import Source, keyed
 from normviz.ui.serving import compute_slot
 from normviz.weights import Convention, Gradients, Outputs, Split, Standardized
 
@@ -35,7 +35,7 @@ class Setting:
         return replace(self, start="torch", factor=1.0, everywhere=False)
 
 
-SETTINGS = CACHE | {"hash_funcs": {**CACHE["hash_funcs"], Setting: repr}}
+SETTINGS = keyed(Setting)
 
 
 def train(source: Source, progress: Callable[[float], object]) -> bool:

@@ -77,11 +77,22 @@ class Choices:
         """The names of the tensor's axes."""
         return tuple(self.layout)
 
+    @property
+    def channels(self) -> int:
+        """How many channels the tensor has."""
+        return self.shape[self.axes.index("C")]
+
+    @property
+    def channel(self) -> int:
+        """The pinned cell's channel."""
+        return self.cell[self.axes.index("C")]
+
 
 def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
     """Draw the row of pickers and return what is chosen."""
     say = speaker(lang)
     row = st.container(horizontal=True, vertical_alignment="center", key="nv-bar", gap="small")
+    notes = st.container()
     with row:
         key = pick(
             "method",
@@ -96,7 +107,7 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
         )
         method = METHODS[key]
         shaped = shape_now(lang, method)
-        knobs = pick_knobs(method, shaped.shape, lang)
+        knobs = pick_knobs(method, shaped.shape, lang, notes)
         st.space("stretch")
         pick_shape(shaped, method, lang)
         with st.popover(say("frame.settings"), icon=":material/tune:", key="nv-settings"):

@@ -67,5 +67,5 @@ def with_method(c: Choices, key: str) -> Choices:
         return c
     lengths = dict(zip(c.axes, c.shape, strict=True))
     method = METHODS[key]
-    knobs = {knob.name: knob.suited(knob.default, lengths) for knob in method.knobs}
+    knobs = method.defaults(lengths)
     return replace(c, method=method, knobs=knobs)

@@ -9,7 +9,6 @@ import numpy as np
 import streamlit as st
 
 from normviz.figures.overlay import COLOURS, Outcomes, overlay
-from normviz.figures.theme import CONFIG
 from normviz.layouts import arrangement, cells
 from normviz.records import Forward, Tensor
 from normviz.relations import Relation
@@ -20,7 +19,7 @@ from normviz.ui.cube import Colour, Cube, cube, limit_of
 from normviz.ui.cube_payload import valid_look
 from normviz.ui.cube_view import cube_of
 from normviz.ui.numbers import plain, scientific
-from normviz.ui.parts import agreement
+from normviz.ui.parts import agreement, chart
 from normviz.ui.pinned import CUBE
 
 #: Values sent to the browser for all cubes together: 4 bytes each.
@@ -78,7 +77,7 @@ def show_outcomes(
 ) -> None:
     """The histograms, and for every method whether torch's layer and the reference agree."""
     figure = overlay(found, [name_of(one) for one in chosen], words=section(c.lang, "overlay"))
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="overlay")
+    chart(figure, "overlay")
     with st.container(key="nv-check", gap="xsmall"):
         for one in chosen:
             agreement(one, done[one.method.key])

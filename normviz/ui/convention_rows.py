@@ -14,7 +14,7 @@ from normviz.convention_effects import Averages, Effect, Reading
 from normviz.conventions import Average, Axes, Convention, Damping, Epsilon, Start
 from normviz.spec import Response
 from normviz.ui.choices import Choices
-from normviz.ui.numbers import plain, scientific
+from normviz.ui.numbers import amount, plain, scientific
 from normviz.ui.parts import TOLERANCE
 
 
@@ -33,15 +33,6 @@ def written(value: float) -> str:
     ('0.01', '1e-5', '12')
     """
     return f"{value:.10g}".replace("e-0", "e-").replace("e+0", "e")
-
-
-def amount(value: float) -> str:
-    """A difference as people read it: with a power of ten only where it is tiny or huge.
-
-    >>> amount(2.35), amount(0.0), amount(3e-7).replace(chr(160), " ")
-    ('2.350', '0', '3.0 × 10⁻⁷')
-    """
-    return plain(value) if 0.01 <= abs(value) < 1e4 else scientific(value)
 
 
 def name_of(c: Choices, row: Convention) -> str:
@@ -64,8 +55,9 @@ def default(c: Choices, row: Convention) -> str:
             return f"{row.argument}={said}" if row.argument else said
         case Damping():
             size = row.size // 2 if row.argument == "depth_radius" else row.size
-            numbers = (size, row.alpha, row.beta, row.k)
-            return ", ".join(f"{n}={written(v)}" for n, v in zip(row.names, numbers, strict=True))
+            numbers = zip(row.names, (size, row.alpha, row.beta, row.k), strict=True)
+            # An argument called ``size`` has to be given: torch and ONNX have no default for it.
+            return ", ".join(f"{n}={written(v)}" for n, v in numbers if n != "size")
         case Axes():
             if row.argument == "normalized_shape":
                 return f"{row.argument}={shape_of(c, row)}"
@@ -144,7 +136,7 @@ def running_conversions(c: Choices, found: Averages) -> list[Conversion]:
             ours=written(kept.row.weight),
             less=f"{found.count - 1:,}",
             count=f"{found.count:,}",
-            difference=scientific(kept.converted),
+            difference=_left(c, kept.converted),
         )
         lines.append(Conversion(words, kept.converted))
     return lines
@@ -161,7 +153,7 @@ def _conversion(c: Choices, reading: Reading, own: bool) -> Conversion:
     numbers: dict[str, Any] = {
         "framework": name_of(c, row),
         "theirs": default(c, row),
-        "difference": scientific(reading.converted),
+        "difference": _left(c, reading.converted),
     }
     kept = None if math.isnan(reading.converted) and row.framework not in ("torch",) else reading.converted
     match row:
@@ -182,6 +174,17 @@ def _conversion(c: Choices, reading: Reading, own: bool) -> Conversion:
             key = "start"
             numbers |= {"ours": written(row.g or 1.0) if isinstance(row, Start) else ""}
     return Conversion(c.say(f"conventions.{key}", **numbers), kept)
+
+
+def _left(c: Choices, difference: float) -> str:
+    """What is left after a conversion, in words where nothing finite came out to compare."""
+    return c.say("conventions.untold") if math.isnan(difference) else scientific(difference)
+
+
+def alike(c: Choices, rows: Sequence[Convention]) -> bool:
+    """Whether these layers normalize over the same axes of this tensor."""
+    over = {tuple(a for a in c.axes if a in (r.axes or c.axes[-1:])) for r in rows if isinstance(r, Axes)}
+    return len(over) == 1
 
 
 def _damped(c: Choices, row: Damping, own: bool) -> tuple[str, Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from normviz.splits import DeviceStatistics, communicated
 from normviz.ui.cached import MOMENTUM
 from normviz.ui.cached_devices import Devices
 from normviz.ui.choices import Choices
+from normviz.ui.parts import decimals
 
 #: As many samples of a device as a table's cell names.
 NAMED = 12
@@ -59,9 +60,8 @@ def show_table(c: Choices, found: DeviceStatistics, number: int) -> None:
         say("devices_facts.std"): [*std.tolist(), joined],
     }
     numeric = [say(f"devices_facts.{key}") for key in ("scatter", "mean", "std")]
-    decimals = st.column_config.NumberColumn(format="%.5f")
     with st.expander(say("devices_facts.table"), icon=":material/table:"):
-        st.dataframe(columns, hide_index=True, column_config=dict.fromkeys(numeric, decimals))
+        st.dataframe(columns, hide_index=True, column_config=decimals(numeric))
 
 
 def _away(found: DeviceStatistics) -> float:

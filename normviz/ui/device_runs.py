@@ -14,7 +14,8 @@ from normviz.splits import DeviceStatistics
 from normviz.ui import cached_devices
 from normviz.ui.cached_devices import Devices
 from normviz.ui.choices import Choices
-from normviz.ui.numbers import plain, scientific
+from normviz.ui.numbers import amount, scientific
+from normviz.ui.parts import checked
 
 if TYPE_CHECKING:
     from normviz.nets.device_processes import Progress
@@ -91,10 +92,8 @@ def _show(c: Choices, what: Devices, done: Verdict, values: int) -> None:
         "forward": scientific(gap.forward),
         "gradient": scientific(max(gap.gradient_x, gap.gradient_parameters)),
     }
-    if gap.relative > TOLERANCE or gap.disagreements:
-        st.error(c.say("devices_run.disagree", **words), icon=":material/report:")
-    else:
-        st.markdown(f":green[:material/check_circle:] {c.say('devices_run.agree', **words)}")
+    fine = gap.relative <= TOLERANCE and not gap.disagreements
+    checked(fine, c.say("devices_run.agree", **words), c.say("devices_run.disagree", **words))
     if done.refusal:
         refusal = {"refusal": done.refusal.rstrip(".") + ".", "values": f"{values:,}"}
         st.warning(c.say("devices_run.refused", **refusal), icon=":material/warning:")
@@ -128,5 +127,4 @@ def _show(c: Choices, what: Devices, done: Verdict, values: int) -> None:
 def _cells(c: Choices, gap: Gap | None, columns: tuple[str, ...]) -> list[str]:
     if gap is None:
         return [c.say("devices_run.refused_cell")] * len(columns)
-    found = [float(getattr(gap, name)) for name in columns]
-    return [plain(value) if value >= 0.01 else scientific(value) for value in found]
+    return [amount(float(getattr(gap, name))) for name in columns]

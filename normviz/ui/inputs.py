@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from normviz.records import Tensor
 from normviz.samples import Sample
 from normviz.text.lookup import section
 from normviz.ui.cached import LARGEST_SIDE, PHOTOGRAPHS, Source, maps_of
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number
 from normviz.ui.numbers import spoken
-from normviz.ui.parts import default_source
+from normviz.ui.parts import choose, default_source
 from normviz.ui.serving import compute_slot
 from normviz.ui.shape_picker import DEFAULT_SHAPES, axis_key
 
@@ -37,7 +38,7 @@ Uploads = dict[str, Tensor]
 def choose_kind(c: Choices) -> str:
     """Draw the choice between a random tensor, a photograph and one's own images; of a weight, how it came about."""
     if c.weighs:
-        return _named(c, "kernel", "kernel.label", KERNELS, "kernel")
+        return choose(c, "kernel", KERNELS, "kernel.", label="kernel.label")
 
     def enlarge() -> None:
         """A picture on 4 x 4 maps is mush: choosing one takes the first shape to maps that show it."""
@@ -45,23 +46,27 @@ def choose_kind(c: Choices) -> str:
             for axis in "HW":
                 st.session_state[axis_key("NCHW", axis, c.lang)] = PICTURED
 
-    return _named(c, "input", "input.label", KINDS, "input", on_change=enlarge)
+    return choose(c, "input", KINDS, "input.", label="input.label", on_change=enlarge)
 
 
-def choose_input(c: Choices, kind: str) -> tuple[Source, list[Tensor]]:
-    """Draw the widgets of this kind of input; return where it comes from, and the decoded uploads it uses."""
+def choose_input(c: Choices, kind: str, below: DeltaGenerator | None = None) -> tuple[Source, list[Tensor]]:
+    """Draw the widgets of this kind of input; return where it comes from, and the decoded uploads it uses.
+
+    The random tensor's sliders are drawn into ``below``, where it is given: a picture comes before them.
+    """
     if c.weighs:
         return replace(default_source(c), kind=kind), []
     if kind != "random" and not _fits_maps(c):
         kind = "random"
     if kind == "random":
-        return replace(default_source(c), sample=_sample(c)), []
+        with below or nullcontext():
+            return replace(default_source(c), sample=_sample(c)), []
     uploads = _uploads(c) if kind == "upload" else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         photo = ""
         if not uploads:
-            photo = _named(c, "photo", "input.photograph", PHOTOGRAPHS, "input")
-        bank = _named(c, "bank", "bank.label", BANKS, "bank")
+            photo = choose(c, "photo", PHOTOGRAPHS, "input.", label="input.photograph")
+        bank = choose(c, "bank", BANKS, "bank.", label="bank.label")
     source = replace(
         default_source(c),
         kind="upload" if uploads else "photo",
@@ -109,19 +114,6 @@ def _sample(c: Choices) -> Sample:
                     step=0.1,
                 )
     return Sample(seed=c.seed, **chosen)
-
-
-def _named(c: Choices, key: str, label: str, options: tuple[str, ...], words: str, **look: Any) -> str:
-    return pick(
-        key,
-        c.say(label),
-        options,
-        options[0],
-        lang=c.lang,
-        names=lambda k: c.say(f"{words}.{k}"),
-        label_visibility="collapsed",
-        **look,
-    )
 
 
 def _uploads(c: Choices) -> Uploads:

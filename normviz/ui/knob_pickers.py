@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from normviz.layouts import axes_of
 from normviz.methods import Knob, Method
@@ -13,8 +14,11 @@ from normviz.ui.controls import linked, number, pick, remember, remembered
 from normviz.ui.language import speaker
 
 
-def pick_knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, Any]:
-    """The widgets of a method's knobs: those shown stand beside it, the others wait in a menu."""
+def pick_knobs(method: Method, shape: tuple[int, ...], lang: str, notes: DeltaGenerator) -> dict[str, Any]:
+    """The widgets of a method's knobs: those shown stand beside it, the others wait in a menu.
+
+    What is wrong with a link's value is said in ``notes``, where there is room for a sentence.
+    """
     lengths = dict(zip(axes_of(shape, method.layouts), shape, strict=True))
     values: dict[str, Any] = {}
     for knob in (k for k in method.knobs if k.shown):
@@ -26,16 +30,18 @@ def pick_knobs(method: Method, shape: tuple[int, ...], lang: str) -> dict[str, A
             key=f"nv-knob-{knob.name}",
         ):
             st.markdown(f"${knob.symbol}$", width="content")
-            values[knob.name] = _knob(method, knob, lengths, lang, label_visibility="collapsed")
+            values[knob.name] = _knob(method, knob, lengths, lang, notes, label_visibility="collapsed")
     hidden = [k for k in method.knobs if not k.shown]
     if hidden:
         with st.popover(speaker(lang)("frame.knobs"), key="nv-knobs"):
             for knob in hidden:
-                values[knob.name] = _knob(method, knob, lengths, lang)
+                values[knob.name] = _knob(method, knob, lengths, lang, notes)
     return values
 
 
-def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **look: Any) -> Any:
+def _knob(
+    method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, notes: DeltaGenerator, **look: Any
+) -> Any:
     under = f"{method.key}.{knob.name}"
     label = f"{knob.name}: {speaker(lang)(f'knob.{knob.name}')}"
     choices = knob.choices(lengths)
@@ -43,7 +49,8 @@ def _knob(method: Method, knob: Knob, lengths: Mapping[str, int], lang: str, **l
         before = st.session_state.get(f"chosen/{under}")
         used = knob.suited(knob.default, lengths)
         if knob.divides:
-            _complain(knob, choices, used, lengths, lang)
+            with notes:
+                _complain(knob, choices, used, lengths, lang)
         if before is not None and before not in choices:
             st.toast(
                 speaker(lang)("frame.knob_out", knob=knob.name, value=before, axis=knob.divides, used=used)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from normviz.figures.maps import MOST, feature_maps
-from normviz.figures.theme import CONFIG
 from normviz.records import Forward, Tensor
 from normviz.text.lookup import section
 from normviz.ui.cached import Source, pictures
 from normviz.ui.choices import Choices
+from normviz.ui.parts import chart
 
 #: Maps of more cells a side would be megabytes of picture.
 LARGEST = 128
@@ -34,4 +32,4 @@ def show_maps(c: Choices, source: Source, images: list[Tensor], done: Forward) -
         channel=channel - first,
         first=first,
     )
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="maps")
+    chart(figure, "maps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -34,6 +35,15 @@ def plain(value: float) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
+def amount(value: float) -> str:
+    """A difference as people read it: with a power of ten only where it is tiny or huge.
+
+    >>> amount(2.35), amount(0.0), amount(3e-7).replace(chr(160), " ")
+    ('2.350', '0', '3.0 × 10⁻⁷')
+    """
+    return plain(value) if 0.01 <= abs(value) < 1e4 else scientific(value)
+
+
 def written(shape: tuple[int, ...]) -> str:
     """A shape or cell as people and links write it.
 
@@ -46,6 +56,15 @@ def written(shape: tuple[int, ...]) -> str:
 def spoken(shape: tuple[int, ...]) -> str:
     """A shape in a sentence."""
     return " × ".join(map(str, shape))
+
+
+def in_brackets(shape: Sequence[int]) -> str:
+    """A shape or cell as Python writes it.
+
+    >>> in_brackets((8, 12))
+    '(8, 12)'
+    """
+    return f"({', '.join(map(str, shape))})"
 
 
 def read_lengths(text: str) -> tuple[int, ...] | None:

@@ -1,13 +1,20 @@
-"""Pieces that several pages show: the head, the agreement with torch, the caption of an input."""
+"""Pieces that several pages show: the head, a row of buttons, a chart, the agreement with torch, the caption."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from normviz import records
+from normviz.figures.theme import CONFIG
 from normviz.ui.cached import Pass, Source, device_name, second
 from normviz.ui.choices import Choices
+from normviz.ui.controls import pick
 from normviz.ui.numbers import plain, scientific, spoken
 
 #: Two results of one dtype agree when they differ by less than this.
@@ -21,11 +28,67 @@ def head(title: str, lead: str) -> None:
         st.markdown(lead)
 
 
+def controls() -> DeltaGenerator:
+    """The row of a page's own controls, below its answer."""
+    return st.container(horizontal=True, vertical_alignment="center", key="nv-controls")
+
+
+def choose(
+    c: Choices,
+    key: str,
+    options: Sequence[str],
+    words: str,
+    *,
+    label: str = "",
+    link: str = "",
+    collapsed: bool = True,
+    **look: Any,
+) -> str:
+    """One of ``options``, the first by default, as a row of buttons; ``words`` is where the words of each begin.
+
+    Its label is the words' ``key``, or ``label``; its name in the link is the key, or ``link``.
+    """
+    if collapsed:
+        look["label_visibility"] = "collapsed"
+    names = {option: c.say(f"{words}{option}") for option in options}
+    said = c.say(label or f"{words}{key}")
+    return pick(link or key, said, options, options[0], lang=c.lang, names=names, **look)
+
+
+def chart(figure: Any, key: str) -> None:
+    """A figure as wide as there is room, in the page's colours."""
+    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key=key)
+
+
+def failed(c: Choices, problem: ValueError, place: DeltaGenerator | None = None) -> None:
+    """Why there is nothing to show."""
+    (place or st).error(c.say("error.pass", reason=str(problem)), icon=":material/error:")
+
+
+def checked(fine: bool, yes: str, no: str) -> None:
+    """What two results agree in, with a green mark; in red where they do not."""
+    if fine:
+        st.markdown(f":green[:material/check_circle:] {yes}")
+    else:
+        st.error(no, icon=":material/report:")
+
+
+def rounding(dtype: str, y: npt.NDArray[Any]) -> float:
+    """How far two results of this dtype may be apart: rounding grows with the values themselves."""
+    finite = y[np.isfinite(y)]
+    return TOLERANCE[dtype] * max(1.0, float(np.abs(finite).max()) if finite.size else 1.0)
+
+
+def decimals(names: Iterable[str], places: int = 5) -> dict[str, Any]:
+    """How a table writes these columns."""
+    return dict.fromkeys(names, st.column_config.NumberColumn(format=f"%.{places}f"))
+
+
 def lead_numbers(c: Choices) -> str:
     """How many cells share, and how many statistics there are."""
-    size = c.spec.sets[0].size(c.shape, c.cell) if c.spec.sets else 1
+    size = c.spec.sets[0].size(c.shape, c.cell) if c.spec.sets else 0
     sets = c.spec.statistic_count(c.shape)
-    return c.say(f"lead.{c.spec.outcome}", size=f"{size:,}", sets=f"{sets:,}")
+    return c.say("lead.alone" if size == 1 else f"lead.{c.spec.outcome}", size=f"{size:,}", sets=f"{sets:,}")
 
 
 def agreement(c: Choices, done: records.Forward) -> None:
@@ -36,31 +99,19 @@ def agreement(c: Choices, done: records.Forward) -> None:
             icon=":material/warning:",
         )
         return
-    if done.disagreements or done.difference64 > TOLERANCE["float64"] or done.difference > _allowed(done):
-        st.error(
-            c.say(
-                "agree.no",
-                layer=done.layer,
-                difference=scientific(max(done.difference, done.difference64)),
-                count=f"{done.disagreements:,}",
-            ),
-            icon=":material/report:",
-        )
-        return
-    words = c.say(
-        "agree.yes",
-        layer=done.layer,
-        difference=scientific(done.difference),
-        difference64=scientific(done.difference64),
-    )
+    apart = done.difference64 > TOLERANCE["float64"] or done.difference > rounding(done.dtype, done.y)
+    largest = scientific(max(done.difference, done.difference64))
+    no = c.say("agree.no", layer=done.layer, difference=largest, count=f"{done.disagreements:,}")
+    numbers = {"difference": scientific(done.difference), "difference64": scientific(done.difference64)}
+    yes = c.say("agree.yes", layer=done.layer, **numbers)
     if not c.method.own_layer:
-        words += " " + c.say("agree.stand_in", name=c.name)
-    st.markdown(f":green[:material/check_circle:] {words}")
+        yes += c.say("agree.stand_in", name=c.name)
+    checked(not (done.disagreements or apart), yes, no)
 
 
 def caption(c: Choices, source: Source, *, count: int = 0) -> None:
     """What the input is, its seed, dtype and device; and the second one, where there is one."""
-    channels = c.shape[c.axes.index("C")] if "C" in c.axes else 0
+    channels = c.channels if "C" in c.axes else 0
     bank = c.say(f"bank.{source.bank}_note", channels=channels, seed=source.sample.seed)
     words = c.say(
         f"caption.{source.kind}",
@@ -74,7 +125,7 @@ def caption(c: Choices, source: Source, *, count: int = 0) -> None:
     )
     if source.disturb != "none":
         words += " " + c.say("caption.disturbed", what=c.say(f"disturb.{source.disturb}"))
-    if c.spec.affine.origin == "second":
+    if c.spec.second:
         other = second(source)
         photo = c.say(f"input.{other.photo}") if other.photo else ""
         words += " " + c.say(f"caption.second_{other.kind}", seed=other.sample.seed, photo=photo)
@@ -88,7 +139,7 @@ def credit(c: Choices, source: Source) -> None:
     from normviz.nets.filters import describe
     from normviz.nets.photographs import PHOTOGRAPHS
 
-    names = ", ".join(describe(source.bank, c.shape[c.axes.index("C")]))
+    names = ", ".join(describe(source.bank, c.channels))
     words = c.say("bank.channels", names=names)
     if source.photo:
         photo = PHOTOGRAPHS[source.photo]
@@ -133,9 +184,3 @@ def changes(c: Choices) -> tuple[str, ...]:
     place = f"[{', '.join(map(str, c.cell))}]"
     boxes = (shared.box(c.shape, c.cell) for shared in c.spec.sets)
     return tuple(f"x[{', '.join(f'{s.start}:{s.stop}' for s in box)}] = x{place}.clone()" for box in boxes)
-
-
-def _allowed(done: records.Forward) -> float:
-    """Rounding grows with the values themselves."""
-    finite = done.y[np.isfinite(done.y)]
-    return TOLERANCE[done.dtype] * max(1.0, float(np.abs(finite).max()) if finite.size else 1.0)

@@ -1,66 +1,32 @@
-"""One step of a Batch Renorm run: choosing and playing it, and its numbers."""
+"""The numbers of one step of a Batch Renorm run."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import streamlit as st
 
 from normviz.formula import number
 from normviz.records import Tensor
-from normviz.renorm import STEPS, Corrected
+from normviz.renorm import Corrected
 from normviz.ui import cached
 from normviz.ui.cached import Source
 from normviz.ui.choices import Choices
-from normviz.ui.controls import remember, remembered
-from normviz.ui.numbers import plain, scientific
-
-#: The step shown first; seconds between two pictures while playing, and steps from one to the next.
-FIRST, PACE, STRIDE = 14, 0.7, 2
-#: When playing last went on; whoever left the page for longer than this comes back to a still picture.
-PLAYING, PATIENCE = "renorm/playing", 10.0
-Span = tuple[int, int]
+from normviz.ui.numbers import amount, plain
 
 
-def choose_step(c: Choices) -> int:
-    """The button that plays the run, and the slider of its step.
-
-    While it plays a bar stands in for the slider: the browser would answer every move of the slider with where it was.
-    """
-    widget = f"renorm_step/{c.lang}"
-    now = remembered("renorm_step", _step, FIRST)
-    last = st.session_state.get(PLAYING)
-    playing = last is not None and time.monotonic() - last < PATIENCE and now < STEPS
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-renorm-step"):
-        icon = ":material/pause:" if playing else ":material/play_arrow:"
-        label = c.say("renorm.pause" if playing else "renorm.play")
-        st.button(label, icon=icon, key="renorm/play", on_click=_toggle, args=(playing,), width=120)
-        if playing:
-            st.session_state.pop(widget, None)
-            st.progress(now / STEPS)
-        else:
-            st.session_state[widget] = now = st.session_state.get(widget, now)
-            label = c.say("renorm.step")
-            now = st.slider(label, 1, STEPS, key=widget, label_visibility="collapsed")
-    remember("renorm_step", now, FIRST)
-    if playing:
-        _play(now)
-    return now
-
-
-def span(c: Choices, key: str, label: str, default: Span, last: int) -> Span:
-    """Two steps between 0 and ``last``; in the link as ``10-80``."""
-
-    def parse(text: str) -> Span | None:
-        first, _, second = text.partition("-")
-        found = int(first), int(second)
-        return found if 0 <= found[0] <= found[1] <= last else None
-
-    widget = f"{key}/{c.lang}"
-    now = st.session_state.get(widget, remembered(key, parse, default))
-    first, second = st.slider(label, 0, last, now, key=widget)
-    return remember(key, (first, second), default, written=f"{first}-{second}")
+def numbers(c: Choices, run: Corrected, step: int) -> None:
+    """r and d of the pinned channel, and how far training is from evaluation, beside Batch Norm's."""
+    row, channel = step - 1, c.channel
+    for name in ("r", "d"):
+        clipped = getattr(run, f"clipped_{name}")[row, channel]
+        said = {"value": plain(float(getattr(run, name)[row, channel]) + 0.0)}  # no minus before nothing
+        label = c.say("renorm.now", name=name, channel=channel)
+        st.metric(label, c.say("renorm.clipped", **said) if clipped else said["value"], width="content")
+    batch_norm = c.say("method.batch_norm.name")
+    for gap, name in ((run.gap, c.name), (run.plain_gap, batch_norm)):
+        label, told = c.say("renorm.gap_now", name=name), c.say("renorm.gap_help", channel=channel)
+        st.metric(label, amount(float(gap[row, channel])), help=told, width="content")
 
 
 def show_step(c: Choices, run: Corrected, step: int, pool: Source, images: Sequence[Tensor]) -> None:
@@ -76,12 +42,10 @@ def show_step(c: Choices, run: Corrected, step: int, pool: Source, images: Seque
     table = [[c.say(f"renorm.{key}") for key in ("output", "channels", "difference")], ["---"] * 3]
     for key, gaps in lines:
         if gaps.size:
-            largest = float(gaps.max())
-            said = scientific(largest) if largest < 1e-3 else plain(largest)
-            table.append([c.say(key, name=c.name), str(gaps.size), f"**{said}**"])
+            table.append([c.say(key, name=c.name), str(gaps.size), f"**{amount(float(gaps.max()))}**"])
     with st.container(key="nv-renorm-table"):
         st.markdown("\n".join(f"| {' | '.join(line)} |" for line in table))
-    channel = c.cell[c.axes.index("C")]
+    channel = c.channel
     sample = int(run.picked[row, c.cell[0]])
     x = float(cached.tensor(pool, images)[(sample, *c.cell[1:])])
     _cards(c, run, row, channel, x)
@@ -120,7 +84,7 @@ def _cards(c: Choices, run: Corrected, row: int, channel: int, x: float) -> None
     # Two rows of two: training stands beside evaluation, and the longest line fits.
     for pair in (("r", "d"), ("training", "evaluation")):
         for column, key in zip(st.columns(2, gap="small"), pair, strict=True):
-            with column.container(border=True, height="stretch", key=f"nv-renorm-{key}"):
+            with column.container(border=True, height="stretch", key=f"nv-step-renorm-{key}"):
                 st.markdown(f"**{c.say(f'renorm.card_{key}')}**")
                 aligned = r" \\[6pt] ".join(f"&{line}" for line in cards[key])
                 st.latex(rf"\begin{{aligned}}{aligned}\end{{aligned}}", width="content")
@@ -135,31 +99,3 @@ def _clipped(name: str, raw: float, used: float, low: float, high: float) -> str
 
 def _bracket(value: float) -> str:
     return f"({number(value)})" if value < 0 else number(value)
-
-
-def _step(text: str) -> int | None:
-    step = int(text)
-    return step if 1 <= step <= STEPS else None
-
-
-def _toggle(playing: bool) -> None:
-    """Pause, or play: from the start again where the end is shown."""
-    st.session_state[PLAYING] = None if playing else time.monotonic()
-    if not playing and st.session_state["chosen/renorm_step"] >= STEPS:
-        st.session_state["chosen/renorm_step"] = 1
-
-
-def _play(step: int) -> None:
-    """Go on a little later. The fragment's first run belongs to this one of the page; the timer calls the others."""
-    first = [True]
-
-    @st.fragment(run_every=PACE)
-    def later() -> None:
-        if first:
-            first.clear()
-            return
-        st.session_state["chosen/renorm_step"] = min(step + STRIDE, STEPS)
-        st.session_state[PLAYING] = time.monotonic()
-        st.rerun()
-
-    later()

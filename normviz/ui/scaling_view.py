@@ -8,15 +8,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from normviz.figures.conventions import scalings
-from normviz.figures.theme import CONFIG
 from normviz.minmax import Scaled, Scaling
 from normviz.records import Tensor, set_box, set_number
 from normviz.ui import cached_conventions as cached
 from normviz.ui.cached import Source
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number
 from normviz.ui.numbers import plain
-from normviz.ui.parts import caption, credit, head
+from normviz.ui.parts import caption, chart, choose, credit, head
 
 #: How far the outlier may be put, in standard deviations of the others.
 FARTHEST = 50
@@ -34,14 +33,8 @@ def show_scaling(
     say = c.say
     with body:
         with st.container(horizontal=True, vertical_alignment="bottom", key="nv-convention-knobs"):
-            by = pick(
-                "values",
-                say("conventions.by"),
-                ("set", "all"),
-                "set",
-                lang=c.lang,
-                names={k: say(f"conventions.{k}") for k in ("set", "all")},
-            )
+            offered = ("set", "all")
+            by = choose(c, "values", offered, "conventions.", label="conventions.by", collapsed=False)
             label = say("conventions.outlier")
             sigmas = number("outlier", label, 0, 0, FARTHEST, lang=c.lang, slider=True, width=420)
         whole = tuple((0, n) for n in c.shape)
@@ -50,8 +43,7 @@ def show_scaling(
         words = {key: say(f"conventions.{key}") for key in ROWS}
         left, right = st.columns([1, 1], gap="medium")
         with left:
-            figure = scalings(found, words=words)
-            st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="conventions")
+            chart(scalings(found, words=words), "conventions")
         with right.container(key="nv-convention-table"):
             st.table(_table(c, found), border="horizontal", hide_index=True)
         caption(c, source, count=len(images))

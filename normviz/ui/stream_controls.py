@@ -1,8 +1,6 @@
-"""The controls of the stream: which step, playing, how the buffers average, and the data they are tested on."""
+"""The controls of the stream: how the buffers average, and the data they are tested on."""
 
 from __future__ import annotations
-
-import time
 
 import streamlit as st
 
@@ -11,61 +9,8 @@ from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick, remember, remembered
 from normviz.ui.pinned import pin
 
-#: The step that is shown first, and the momenta offered: torch's own meaning, the weight of the new batch.
-START = 20
+#: The momenta offered: torch's own meaning, the weight of the new batch.
 MOMENTA = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
-STEP, TICKED = "stream.step", "stream/ticked"
-#: Seconds without a step after which nobody is watching any more.
-PATIENCE = 30.0
-
-
-def step_row(c: Choices) -> tuple[int, bool]:
-    """Draw Play (or Pause), one step back and on, and the slider; return the step and whether the stream plays.
-
-    While it plays, the picture counts the steps, and the slider, which would stand still, is away.
-    """
-    now = remembered("step", _step, START, under=STEP)
-    key = f"{STEP}/{c.lang}"
-    plays = playing()
-    if plays:
-        st.session_state.pop(key, None)
-    else:  # what the slider says, before the buttons beside it are drawn
-        now = st.session_state[key] = int(st.session_state.get(key, now))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        name, icon = ("pause", "pause") if plays else ("play", "play_arrow")
-        st.button(
-            c.say(f"stream.{name}"),
-            icon=f":material/{icon}:",
-            key="stream/player",
-            on_click=_play_or_pause,
-            width=120,
-        )
-        for name, icon, by in (("back", "skip_previous", -1), ("forth", "skip_next", 1)):
-            st.button(
-                f":material/{icon}:",
-                help=c.say(f"stream.{name}"),
-                key=f"stream/{name}",
-                on_click=_go,
-                args=(by, key),
-                disabled=not 0 <= now + by <= STEPS,
-            )
-        if not plays:
-            now = st.slider(c.say("stream.step"), 0, STEPS, key=key, label_visibility="collapsed")
-    return remember("step", now, START, under=STEP), plays
-
-
-def playing() -> bool:
-    """Whether the stream plays: it was started, and has gone on since; leaving the page lets it stop."""
-    last = st.session_state.get(TICKED)
-    return last is not None and time.monotonic() - last < PATIENCE
-
-
-def advance() -> int:
-    """Go on by one step; the last one ends the playing."""
-    step = min(int(st.session_state[f"chosen/{STEP}"]) + 1, STEPS)
-    st.session_state[f"chosen/{STEP}"] = step
-    st.session_state[TICKED] = None if step == STEPS else time.monotonic()
-    return step
 
 
 def choose_course(c: Choices) -> tuple[float | None, int | None]:
@@ -131,25 +76,3 @@ def _momentum(c: Choices) -> float:
         c.say("stream.momentum"), options, key=key, width=260, format_func=lambda m: f"{m:g}"
     )
     return remember("momentum", chosen, 0.1, under="stream.momentum")
-
-
-def _step(text: str) -> int | None:
-    step = int(text)
-    return step if 0 <= step <= STEPS else None
-
-
-def _go(by: int, key: str) -> None:
-    """Another step, by hand: the stream pauses."""
-    step = min(max(int(st.session_state[f"chosen/{STEP}"]) + by, 0), STEPS)
-    st.session_state[f"chosen/{STEP}"] = st.session_state[key] = step
-    st.session_state[TICKED] = None
-
-
-def _play_or_pause() -> None:
-    """Start, from the beginning where the end was reached, or stop."""
-    if playing():
-        st.session_state[TICKED] = None
-        return
-    if st.session_state[f"chosen/{STEP}"] == STEPS:
-        st.session_state[f"chosen/{STEP}"] = 0
-    st.session_state[TICKED] = time.monotonic()

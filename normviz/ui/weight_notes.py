@@ -109,7 +109,9 @@ def _where(c: Choices, outputs: Outputs) -> None:
         rf"v,\,g \;\longrightarrow\; w=\frac{{g\,v}}{{\|v\|}} \;\longrightarrow\; y=\mathrm{{{layer}}}(x,w)",
         width="content",
     )
-    for line in ("where_text", "where_alone", "where_scale"):
+    # A kernel of zeros spreads nothing, so there is no ratio to tell.
+    scales = ("where_scale",) if math.isfinite(outputs.weight_norm + outputs.standardized) else ()
+    for line in ("where_text", "where_alone", *scales):
         st.markdown(c.say(f"weights_page.{line}", **numbers))
     st.caption(c.say("weights_page.where_input", count=outputs.count))
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from normviz.figures.kernel_maps import MOST, kernel_maps
-from normviz.figures.theme import CONFIG
 from normviz.figures.weights import arrows, bars, window
 from normviz.methods import Method
 from normviz.records import Tensor
 from normviz.text.lookup import section
 from normviz.ui.choices import Choices
+from normviz.ui.fitted import show_fitted
 from normviz.ui.numbers import plain
+from normviz.ui.parts import chart
 from normviz.weights import Split, cosines, lengths
 
 #: Pictures whose scales differ by more than this factor do not share one.
 APART = 4.0
+#: Pixels on a phone: of the arrows' plane, and of a kernel's map.
+LOW, SMALL = 232, 33
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ def show_arrows(c: Choices, shown: tuple[Panel, ...]) -> None:
                 "cosine": plain(panel.cosine),
             }
             st.markdown(c.say("weights_page.panel", **said))
-            figure = arrows(
-                panel.v, panel.after, dim=panel.dim, place=panel.place, reach=panel.reach, words=words
+            draw = partial(
+                arrows, panel.v, panel.after, dim=panel.dim, place=panel.place, reach=panel.reach, words=words
             )
-            _chart(figure, f"arrows-{panel.method.key}")
+            show_fitted(draw(), draw(height=LOW), f"arrows-{panel.method.key}")
     first, last = shown[0], shown[-1]
     notes = [c.say("weights_page.plane", n=f"{first.size:,}")]
     if first.reach != last.reach:
@@ -111,7 +114,8 @@ def show_directions(c: Choices, shown: tuple[Panel, ...]) -> None:
         count = panel.v.shape[beside]
         maps = panel.v.ndim == 4
         first = window(c.cell[beside], count, MOST) if maps else 0
-        figure = kernel_maps(
+        draw = partial(
+            kernel_maps,
             panel.v,
             panel.after,
             dim=panel.dim,
@@ -125,7 +129,7 @@ def show_directions(c: Choices, shown: tuple[Panel, ...]) -> None:
             words += " " + c.say("weights_page.shown", shown=min(MOST, count - first), count=count)
         with column:
             st.markdown(f"**{c.say(f'method.{panel.method.key}.name')}**")
-            _chart(figure, f"maps-{panel.method.key}")
+            show_fitted(draw(), draw(tile=SMALL), f"maps-{panel.method.key}")
             st.caption(words)
 
 
@@ -143,7 +147,7 @@ def show_lengths(c: Choices, done: Split, shown: tuple[Panel, ...]) -> None:
         other=last.lengths[1] if first.dim == last.dim else None,
     )
     st.markdown(f"**{c.say('weights_page.bars')}**")
-    _chart(figure, "bars")
+    chart(figure, "bars")
 
 
 def place_name(c: Choices, dim: int) -> str:
@@ -158,7 +162,3 @@ def degrees(cosine: float) -> str:
     ('90.0°', '0.0°')
     """
     return f"{math.degrees(math.acos(min(1.0, max(-1.0, cosine)))):.1f}°"
-
-
-def _chart(figure: Any, key: str) -> None:
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key=key)

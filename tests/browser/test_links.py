@@ -92,8 +92,8 @@ def test_a_mangled_link_shows_the_page(page: Page, app_url: str, path: str) -> N
 def test_choices_go_along_to_the_other_page_and_back(page: Page, app_url: str) -> None:
     open_cube(page, app_url, **CHOSEN, cell="1x2x3x4")
     page.get_by_role("link", name="Forward pass").click()
-    expect(page.locator(RIDGE)).to_have_count(1)
     wait_ready(page)
+    expect(page.locator(RIDGE)).to_have_count(1)
     assert page.url.split("?")[0].endswith("/forward")
     assert choices_of(page) == CHOSEN | {"cell": "1x2x3x4"}
     expect(page.get_by_role("heading", name="The four steps, for cell (1, 2, 3, 4)")).to_be_visible()

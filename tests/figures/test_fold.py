@@ -75,7 +75,7 @@ def test_a_frame_and_a_picture() -> None:
 def test_signs_stand_between() -> None:
     z = np.ones((2, 2))
     row: list[Panel | None] = [Panel("a", z, "s"), Panel("b", z, "s"), Panel("c", z, "s")]
-    figure = drawn(row, signs=[["∗", ""]])
+    figure = drawn(row, between=[["∗", ""]])
     (sign,) = [a for a in figure.layout.annotations if a.text == "∗"]
     assert figure.layout.xaxis.domain[1] < sign.x < figure.layout.xaxis2.domain[0]
 

@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 import pytest
 
 from normviz.figures import theme
-from normviz.figures.maps import HIGH, LOW, ZERO, feature_maps, number, png
+from normviz.figures.maps import feature_maps
+from normviz.figures.png import png
+from normviz.figures.values import HIGH, LOW, ZERO, number
 
 WORDS = {"before": "vorher", "after": "nachher", "same_scale": "gleich", "of_sample": "Bild"}
 

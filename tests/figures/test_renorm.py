@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import pytest
 
 import normviz as nv
-from normviz.figures.renorm import CLIPPED, DRAWN, PINNED, drawn, renorm_figure
+from normviz.figures.renorm import CLIPPED, PINNED, renorm_figure
+from normviz.figures.steps import DRAWN, MARGIN, PANELS, along, drawn
 from normviz.nets.renorm import corrected
 from normviz.renorm import Corrected, Opening
 
@@ -19,7 +20,6 @@ WORDS = {
     "clipped": "gekappt",
     "unclipped": "frei",
     "allowed": "erlaubt",
-    "step": "Schritt {step}",
     "steps": "Schritte",
     "r": "r",
     "d": "d",
@@ -42,9 +42,10 @@ def run() -> Corrected:
 
 
 def test_every_channels_line_is_what_was_used(run: Corrected) -> None:
-    figure = renorm_figure(run, channel=2, step=9, words=WORDS)
+    figure = renorm_figure(run, channel=2, words=WORDS)
     for row, used in enumerate((np.log2(run.r), run.d)):
         (own,) = traces(figure, "Kanal 2", row)
+        assert own.line.color == PINNED
         np.testing.assert_array_equal(own.x, np.arange(1, 41))
         np.testing.assert_array_equal(own.y, used[:, 2])
         (others,) = traces(figure, "andere", row)
@@ -54,7 +55,7 @@ def test_every_channels_line_is_what_was_used(run: Corrected) -> None:
 
 
 def test_the_band_is_what_the_bounds_allow(run: Corrected) -> None:
-    figure = renorm_figure(run, channel=0, step=1, words=WORDS)
+    figure = renorm_figure(run, channel=0, words=WORDS)
     for row, bound in enumerate(
         ([math.log2(OPENING.at(t)[0]) for t in range(1, 41)], [OPENING.at(t)[1] for t in range(1, 41)])
     ):
@@ -64,7 +65,7 @@ def test_the_band_is_what_the_bounds_allow(run: Corrected) -> None:
 
 
 def test_marks_lie_where_a_channel_is_clipped(run: Corrected) -> None:
-    figure = renorm_figure(run, channel=2, step=9, words=WORDS)
+    figure = renorm_figure(run, channel=2, words=WORDS)
     both = zip((np.log2(run.r), run.d), (run.clipped_r, run.clipped_d), strict=True)
     for row, (used, clipped) in enumerate(both):
         others, own = sorted(traces(figure, "gekappt", row), key=lambda t: t.marker.size)
@@ -78,7 +79,7 @@ def test_marks_lie_where_a_channel_is_clipped(run: Corrected) -> None:
 
 
 def test_the_dotted_line_is_the_channel_without_bounds(run: Corrected) -> None:
-    figure = renorm_figure(run, channel=2, step=9, words=WORDS)
+    figure = renorm_figure(run, channel=2, words=WORDS)
     for row, (raw, clipped) in enumerate(((np.log2(run.raw_r), run.clipped_r), (run.raw_d, run.clipped_d))):
         (free,) = traces(figure, "frei", row)
         drawn_at = np.isfinite(free.y)
@@ -86,22 +87,19 @@ def test_the_dotted_line_is_the_channel_without_bounds(run: Corrected) -> None:
         np.testing.assert_array_equal(np.asarray(free.y)[drawn_at], raw[drawn_at, 2])
 
 
-@pytest.mark.parametrize("step", [1, 40])
-def test_the_step_is_marked_with_its_numbers(run: Corrected, step: int) -> None:
-    figure = renorm_figure(run, channel=2, step=step, words=WORDS)
-    for row, used in enumerate((np.log2(run.r), run.d)):
-        (mark,) = traces(figure, f"Schritt {step}", row)
-        assert (mark.x, mark.y) == ((step,), (used[step - 1, 2],))
-        clipped = (run.clipped_r, run.clipped_d)[row][step - 1, 2]
-        assert mark.marker.color == (CLIPPED if clipped else PINNED)
-    assert (figure.layout.shapes[0].x0, figure.layout.shapes[0].x1) == (step, step)
-    said = [a.text for a in figure.layout.annotations if f"Schritt {step}<br>" in a.text]
-    values = (run.r[step - 1, 2], run.d[step - 1, 2])
-    assert said == [f"Schritt {step}<br><b>{v:.3f}</b>".replace("-", "−") for v in values]
+def test_a_page_can_lay_its_mark_over_the_picture(run: Corrected) -> None:
+    """It is the same for every step: margins and axes are fixed, so the place of a step is known."""
+    layout = renorm_figure(run, channel=2, words=WORDS).layout
+    assert layout.margin.to_plotly_json() == MARGIN and layout.width is None
+    assert (layout.yaxis.domain, layout.yaxis2.domain) == PANELS and not layout.shapes
+    assert [axis.automargin for axis in (layout.xaxis, layout.yaxis, layout.yaxis2)] == [False] * 3
+    low, high = layout.xaxis.range
+    for step in (1, 17, 40):
+        assert along(step, 1, 40) == pytest.approx((step - low) / (high - low))
 
 
 def test_r_is_on_a_scale_of_powers(run: Corrected) -> None:
-    axis = renorm_figure(run, channel=0, step=1, words=WORDS).layout.yaxis
+    axis = renorm_figure(run, channel=0, words=WORDS).layout.yaxis
     assert axis.range[0] == -axis.range[1] < 0
     said = [1 / float(t[2:]) if "/" in t else float(t) for t in axis.ticktext]
     np.testing.assert_allclose(np.exp2(axis.tickvals), said, rtol=0.01)
@@ -113,7 +111,7 @@ def test_r_is_on_a_scale_of_powers(run: Corrected) -> None:
 def test_extreme_bounds_are_drawn(r_max: float, d_max: float, channels: int) -> None:
     pool = nv.Sample(seed=3).tensor((16, channels))
     run = corrected(pool, "batch_renorm", {}, Opening((0, 0), (0, 0), r_max, d_max), batch=2, steps=12)
-    figure = renorm_figure(run, channel=0, step=12, words=WORDS)
+    figure = renorm_figure(run, channel=0, words=WORDS)
     for axis in (figure.layout.yaxis, figure.layout.yaxis2):
         assert np.isfinite(axis.range).all() and axis.range[1] > 0
     assert ("andere" in "".join(a.text for a in figure.layout.annotations)) == (channels > 1)

@@ -8,9 +8,9 @@ import pytest
 
 import normviz as nv
 from normviz.figures import stream as looks
+from normviz.figures.steps import DRAWN, MARGIN, OTHERS, PANELS
 from normviz.figures.stream import channels_figure, course_figure
 from normviz.figures.stream_outputs import evaluation_figure
-from normviz.figures.theme import CELL
 from normviz.nets.stream import course, evaluate
 from normviz.stream import Course, Plan
 
@@ -19,14 +19,14 @@ WORDS = {
     "running": "laufend",
     "biased": "verzerrt",
     "population": "Grundgesamtheit",
-    "step": "Schritt {step}",
     "steps": "Schritte",
-    "mean": "Mittel",
+    "mean": "Mittel von {channel}",
     "var": "Varianz",
     "frozen": "eingefroren",
     "offset": "Abstand",
     "ratio": "Verhältnis",
-    "channel": "Kanal",
+    "pinned": "Kanal {channel}",
+    "others": "andere",
     "train": "Training",
     "eval": "Auswertung",
     "matching": "passend",
@@ -52,7 +52,7 @@ def texts(figure: go.Figure) -> str:
 
 
 def test_the_course_of_one_channel(done: Course) -> None:
-    figure = course_figure(done, PLAN, channel=3, step=7, words=WORDS)
+    figure = course_figure(done, PLAN, channel=3, words=WORDS)
     means, variances = done.target(PLAN)
     for panel, batch, running, target in (
         ("y", done.batch_mean, done.running_mean, means),
@@ -60,64 +60,99 @@ def test_the_course_of_one_channel(done: Course) -> None:
     ):
         (dots,) = named(figure, "Stapel", panel)
         assert np.array_equal(dots.x, range(1, 21)) and np.array_equal(dots.y, batch[:, 3])
-        # What lies after the step is faint.
-        assert np.array_equal(np.asarray(dots.marker.opacity) > 0.5, np.arange(1, 21) <= 7)
         (dashed,) = named(figure, "Grundgesamtheit", panel)
         assert np.array_equal(dashed.y, target[:, 3]) and dashed.line.dash == "dash"
-        before, after, now = named(figure, "laufend", panel)
-        assert np.array_equal(before.y, running[:8, 3]) and before.opacity is None
-        assert np.array_equal(after.y, running[7:, 3]) and after.opacity < 0.5
-        assert (now.x[0], now.y[0]) == (7, running[7, 3])
+        (line,) = named(figure, "laufend", panel)
+        assert np.array_equal(line.x, range(21)) and np.array_equal(line.y, running[:, 3])
     assert not named(figure, "verzerrt", "y")
-    strong, _ = named(figure, "verzerrt", "y2")
-    assert np.array_equal(strong.y, done.biased_var[:8, 3])
-    assert "Schritt 7" in texts(figure) and "eingefroren" not in texts(figure)
-    assert f"{done.running_mean[7, 3]:.3f}".replace("-", "−") in texts(figure)
+    (biased,) = named(figure, "verzerrt", "y2")
+    assert np.array_equal(biased.y, done.biased_var[:, 3])
+    assert "<b>Mittel von 3</b>" in texts(figure) and "eingefroren" not in texts(figure)
     for panel, axis in (("y", figure.layout.yaxis), ("y2", figure.layout.yaxis2)):
         drawn = [np.asarray(t.y, float) for t in figure.data if (t.yaxis or "y") == panel]
         assert axis.range[0] < min(y.min() for y in drawn) and axis.range[1] > max(y.max() for y in drawn)
 
 
 def test_frozen_buffers_stay_and_the_course_they_would_have_taken_is_dotted(done: Course) -> None:
-    figure = course_figure(done, PLAN, channel=0, step=15, words=WORDS, frozen=6)
-    free, before, after, now = named(figure, "laufend", "y")
+    figure = course_figure(done, PLAN, channel=0, words=WORDS, frozen=6)
+    free, line = named(figure, "laufend", "y")
     assert free.line.dash == "dot" and np.array_equal(free.y, done.running_mean[6:, 0])
-    assert (np.asarray(before.y)[6:] == done.running_mean[6, 0]).all()
-    assert (np.asarray(after.y) == done.running_mean[6, 0]).all() and now.y[0] == done.running_mean[6, 0]
+    assert np.array_equal(np.asarray(line.y)[:7], done.running_mean[:7, 0])
+    assert (np.asarray(line.y)[6:] == done.running_mean[6, 0]).all()
     assert "eingefroren" in texts(figure)
 
 
-def test_before_the_first_batch_there_is_no_batch(done: Course) -> None:
-    figure = course_figure(done, PLAN, channel=0, step=0, words=WORDS)
-    assert "</span> –<br>" in texts(figure)
-    (now,) = [t for t in named(figure, "laufend", "y2") if t.mode == "markers"]
-    assert now.y[0] == 1.0
+def test_a_page_can_lay_its_mark_over_the_charts(done: Course) -> None:
+    """The margins are fixed, and nothing may push the axes about."""
+    for figure in (
+        course_figure(done, PLAN, channel=3, words=WORDS),
+        channels_figure(done, PLAN, channel=3, words=WORDS, frozen=4),
+    ):
+        layout = figure.layout
+        assert layout.margin.to_plotly_json() == MARGIN and layout.width is None
+        assert layout.xaxis.range == (-0.5, 20.5) and layout.xaxis.domain is None
+        assert (layout.yaxis.domain, layout.yaxis2.domain) == PANELS
+        assert [axis.automargin for axis in (layout.xaxis, layout.yaxis, layout.yaxis2)] == [False] * 3
+
+
+def test_a_variance_far_from_torchs_start_is_on_a_scale_of_powers() -> None:
+    pool = POOL * 0.05
+    small = course(pool, Plan(batch=4, steps=20))
+    assert small.var.max() < 1 / 30
+    axis = course_figure(small, Plan(batch=4, steps=20), channel=1, words=WORDS).layout.yaxis2
+    assert axis.type == "log"
+    held = np.concatenate(
+        [small.batch_var[:, 1], small.running_var[:, 1], small.biased_var[:, 1], small.var[1:2]]
+    )
+    assert axis.range[0] < np.log10(held.min()) and np.log10(held.max()) < axis.range[1] < 0.5
+    # A mean may be negative, and a variance of 0 has no logarithm.
+    constant = course(np.ones_like(pool), Plan(batch=4, steps=20))
+    layout = course_figure(constant, Plan(batch=4, steps=20), channel=1, words=WORDS).layout
+    assert layout.yaxis.type is None and layout.yaxis2.type is None
+    layout = course_figure(course(POOL, Plan(batch=4)), Plan(batch=4), channel=1, words=WORDS).layout
+    assert layout.yaxis2.type is None
 
 
 def test_all_channels_in_units_of_the_population(done: Course) -> None:
-    figure = channels_figure(done, PLAN, channel=4, step=9, words=WORDS)
     means, variances = done.target(PLAN)
-    (offsets, pinned) = named(figure, "Kanal", "y")
-    assert np.allclose(offsets.y, (done.running_mean[9] - means[9]) / np.sqrt(variances[9]))
-    assert (pinned.x[0], pinned.marker.color) == (4, CELL[0]) and pinned.y[0] == offsets.y[4]
-    ratios, _ = named(figure, "Kanal", "y2")
-    assert np.allclose(2 ** np.asarray(ratios.y), done.running_var[9] / variances[9])
-    # The axes stand still while the stream plays.
-    later = channels_figure(done, PLAN, channel=4, step=20, words=WORDS)
-    assert later.layout.yaxis.range == figure.layout.yaxis.range
-    assert later.layout.yaxis2.range == figure.layout.yaxis2.range
-    frozen = channels_figure(done, PLAN, channel=4, step=20, words=WORDS, frozen=9)
-    held = named(frozen, "Kanal", "y")[0]
-    assert np.allclose(held.y, (done.running_mean[9] - means[20]) / np.sqrt(variances[20]))
+    for frozen in (None, 9):
+        figure = channels_figure(done, PLAN, channel=4, words=WORDS, frozen=frozen)
+        held = np.minimum(np.arange(21), 20 if frozen is None else frozen)
+        for panel, wanted in (
+            ("y", (done.running_mean[held] - means) / np.sqrt(variances)),
+            ("y2", np.log2(done.running_var[held] / variances)),
+        ):
+            (pinned,) = named(figure, "Kanal 4", panel)
+            assert np.allclose(pinned.y, wanted[:, 4]) and pinned.line.color == looks.RUNNING
+            (others,) = named(figure, "andere", panel)
+            lines = np.asarray(others.y).reshape(5, 22)
+            assert others.line.color == OTHERS and np.isnan(lines[:, -1]).all()
+            assert np.allclose(lines[:, :-1], wanted[:, [0, 1, 2, 3, 5]].T)
+            assert np.array_equal(np.asarray(others.x).reshape(5, 22)[:, :-1], [range(21)] * 5)
+        assert ("eingefroren" in texts(figure)) == (frozen is not None)
+    axis = figure.layout.yaxis2
+    factors = [1 / float(t[3:]) if "/" in t else float(t[1:]) for t in axis.ticktext]
+    assert np.allclose(np.exp2(axis.tickvals), factors) and 1.0 in factors
+
+
+@pytest.mark.parametrize("channels", [1, 200])
+def test_one_channel_stands_alone_and_of_many_some_are_drawn(channels: int) -> None:
+    pool = nv.Sample(seed=2).tensor((16, channels))
+    figure = channels_figure(course(pool, PLAN), PLAN, channel=0, words=WORDS)
+    others = named(figure, "andere", "y")
+    assert sum(np.isnan(t.y).sum() for t in others) == min(channels - 1, DRAWN)
+    assert ("andere" in texts(figure)) == (channels > 1)
 
 
 def test_a_constant_channel_is_left_out_of_the_units() -> None:
     pool = POOL.copy()
     pool[:, 1] = 3.0
-    figure = channels_figure(course(pool, PLAN), PLAN, channel=0, step=5, words=WORDS)
-    offsets = np.asarray(named(figure, "Kanal", "y")[0].y, float)
-    assert np.array_equal(np.isnan(offsets), np.arange(6) == 1)
-    assert np.isfinite(figure.layout.yaxis.range).all()
+    figure = channels_figure(course(pool, PLAN), PLAN, channel=0, words=WORDS)
+    lines = np.asarray(named(figure, "andere", "y")[0].y, float).reshape(5, 22)
+    assert np.isnan(lines[0]).all() and np.isfinite(lines[1:, :-1]).all()
+    assert np.isfinite(figure.layout.yaxis.range).all() and np.isfinite(figure.layout.yaxis2.range).all()
+    constant = channels_figure(course(np.ones_like(pool), PLAN), PLAN, channel=0, words=WORDS)
+    assert np.isfinite(constant.layout.yaxis.range).all()
 
 
 def test_the_outputs_of_both_modes(done: Course) -> None:

@@ -33,7 +33,7 @@ DESERTS = (
         import os, sys
         from pathlib import Path
         import torch.distributed as dist
-        from normviz.nets import device_processes as d
+        from normviz.nets import device_worker as d
         if sys.argv[2] == "1":
             dist.barrier = lambda: os._exit(7)
         d.end_with_parent()
@@ -171,7 +171,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     code = """
         import numpy as np, sys
         from normviz.nets import device_processes as d
-        worker = (sys.executable, "-c", "from normviz.nets.device_processes import end_with_parent as e;"
+        worker = (sys.executable, "-c", "from normviz.nets.device_worker import end_with_parent as e;"
                   "import time; e(); time.sleep(600)")
         pids, popen = [], d.subprocess.Popen
         class Told(popen):

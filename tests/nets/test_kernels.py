@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from normviz.nets import kernels
 from normviz.nets.filters import filter_bank
-from normviz.nets.kernel_network import digits, initial_weight, network, one_thread
+from normviz.nets.kernel_network import digits, initial_weight, network
 from normviz.nets.kernels import KINDS, KernelError, accuracy, is_trained, kernel, trained
+from normviz.nets.runtime import one_thread
 from tests.strategies import examples, shapes
 
 SMALL = (12, 8, 3, 3)

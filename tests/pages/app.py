@@ -82,6 +82,13 @@ def seen(at: AppTest) -> list[tuple[str, str | None, Any]]:
     ]
 
 
+def marked(at: AppTest, name: str) -> tuple[int, Any]:
+    """The step that is marked on the charts of a course, and where: a share of their axis."""
+    rule = re.compile(rf"\.st-key-nv-course-{name} {{ --nv-at: ([\d.]+); --nv-step: (\d+);")
+    (found,) = (match for html in at.get("html") if (match := rule.search(html.proto.body)))
+    return int(found[2]), float(found[1])
+
+
 def data(name: str, seed: int = 0) -> np.ndarray:
     """The random tensor that a page shows for this shape."""
     return Sample(seed=seed).tensor(SHAPES[name])

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 import normviz as nv
 from normviz.convention_table import aspects
-from tests.pages.app import CJK, data, errors, fine, link, texts, visit, widget
+from normviz.text.lookup import say
+from tests.pages.app import CJK, LANGUAGES, data, errors, fine, link, texts, visit, widget
 
 EVERY = [(key, aspect) for key, method in nv.METHODS.items() for aspect in (*aspects(method), "scaling")]
 #: In Chinese only the methods that have sentences of their own here.
@@ -136,6 +137,38 @@ def test_other_layouts_and_tiny_tensors(method: str, shape: str) -> None:
 def test_what_is_put_in_by_hand_breaks_nothing(method: str, disturb: str) -> None:
     for aspect in (*aspects(nv.METHODS[method]), "scaling"):
         assert errors(open_topic(method=method, aspect=aspect, disturb=disturb)) == []
+
+
+def test_the_lead_says_what_is_true_of_these_readings() -> None:
+    """Each by hand: a NaN in every kept average, one axis to normalize over, deviations divided by n - 1."""
+    for lang in LANGUAGES:
+        broken = texts(open_topic(lang, aspect="running", disturb="nan"))
+        assert say(lang, "conventions.lead_untold") in broken and say(lang, "conventions.untold") in broken
+        assert "**NaN**" not in broken
+        vectors = texts(open_topic(lang, method="layer_norm", aspect="axes", shape="12x24"))
+        assert say(lang, "conventions.lead_axes_alike", most="48") in vectors
+        square = texts(open_topic(lang, method="layer_norm", aspect="axes", shape="8x4x4x4"))
+        assert say(lang, "conventions.lead_axes_alike", most="8") not in square
+        kernel = texts(open_topic(lang, method="weight_standardization", aspect="eps"))
+        end = say(lang, "conventions.lead_eps_unbiased", low="", high="|", difference="").split("**")[4]
+        assert end in kernel and say(lang, "conventions.untold") not in kernel
+
+
+def test_what_must_be_given_has_no_default() -> None:
+    rows = {
+        row[0].split("]")[0].strip("["): row[1]
+        for row in table(open_topic(method="local_response_norm", own="each"))
+    }
+    assert rows["PyTorch"] == "`alpha=0.0001, beta=0.75, k=1`" and "size" not in rows["ONNX"]
+    assert rows["TensorFlow"].startswith("`depth_radius=5") and rows["The paper"].startswith("`n=5")
+
+
+def test_frameworks_without_the_method_show_their_closest_layer() -> None:
+    said = [
+        say("en", "conventions.note_closest") in texts(open_topic(method=m, aspect="running"))
+        for m in ("batch_norm", "batch_renorm")
+    ]
+    assert said == [False, True]
 
 
 def test_a_photograph_and_float64() -> None:

@@ -12,7 +12,7 @@ import normviz as nv
 from normviz.extents import Own
 from normviz.layouts import axes_of
 from normviz.text.lookup import say
-from normviz.ui.topics import fold, lone
+from normviz.ui.topics.table import topics_of
 from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, texts, visit, widget
 
 #: Three words in small letters; code, formulas and what torch says stay as they are.
@@ -30,7 +30,7 @@ def test_folding_in_both_languages_on_every_layout(lang: str, shape: str) -> Non
     at = visit("forward", topic="fold", lang=lang, shape=shape, dtype="float64")
     assert errors(at) == [] and not at.warning
     assert any(":material/check_circle:" in m.value and "10⁻" in m.value for m in at.markdown)
-    assert len(at.get("plotly_chart")) == 3
+    assert len(at.get("plotly_chart")) == 4  # the first in two arrangements
     assert bool(CJK.search(at.title[0].value)) == (lang == "zh")
     assert lang == "en" or english(at) == []
     channels = dict(zip(axes_of(SHAPES[shape]), SHAPES[shape], strict=True))["C"]
@@ -52,7 +52,7 @@ def test_a_batch_of_one_in_both_languages_on_every_layout(lang: str, case: str, 
         assert say(lang, "lone.hides") in texts(at)
     else:
         assert any(":material/check_circle:" in m.value and "InstanceNorm" in m.value for m in at.markdown)
-    assert len(at.get("plotly_chart")) == (2 if vectors else 3)
+    assert len(at.get("plotly_chart")) == (2 if vectors else 4)  # the maps in two arrangements
     assert bool(CJK.search(at.title[0].value)) == (lang == "zh")
     assert lang == "en" or english(at) == []
     sizes = at.dataframe[0].value
@@ -66,14 +66,16 @@ def test_a_batch_of_one_in_both_languages_on_every_layout(lang: str, case: str, 
 
 def test_the_topics_are_there_where_the_spec_says() -> None:
     """By hand: what reads only running averages of channels folds; what has a standard set across N is erased."""
-    folds, lonely = ({key for key, m in nv.METHODS.items() if fits(m)} for fits in (fold.fits, lone.fits))
+    folds, lonely = (
+        {key for key, m in nv.METHODS.items() if topic in topics_of(m)} for topic in ("fold", "lone")
+    )
     assert {"batch_norm", "batch_norm_eval"} <= folds and {"batch_norm"} <= lonely
     assert not (folds | lonely) & {"layer_norm", "instance_norm", "group_norm", "rms_norm", "l2_norm"}
     for key in lonely:
         assert nv.METHODS[key].spec().sets[0].extent("N") != Own()
 
 
-@pytest.mark.parametrize("method", [key for key, m in nv.METHODS.items() if fold.fits(m)])
+@pytest.mark.parametrize("method", [key for key, m in nv.METHODS.items() if "fold" in topics_of(m)])
 def test_every_method_that_folds(method: str) -> None:
     at = visit("forward", topic="fold", method=method)
     assert link(at)["topic"] == "fold" and errors(at) == []
@@ -137,3 +139,10 @@ def test_values_put_in_by_hand_break_nothing(topic: str, disturb: str) -> None:
     at = visit("forward", topic=topic, disturb=disturb, shape="3x4x3x3")
     assert errors(at) == []
     assert (say("en", "fold.undisturbed") in texts(at)) == (topic == "fold")
+
+
+@pytest.mark.parametrize("method", ["batch_norm", "batch_norm_frozen", "batch_renorm"])
+def test_what_is_trained_beside_the_line_is_called_batch_norm(method: str) -> None:
+    """Frozen, it computes the same in training, and Batch Renorm nearly so: the misses are not theirs."""
+    at = visit("forward", topic="fold", method=method)
+    assert "**Batch Norm in training**" in texts(at) and "**Evaluating**" in texts(at)

@@ -14,7 +14,7 @@ from normviz.renorm import STEPS, Opening
 from normviz.stream import Plan
 from normviz.text.lookup import say
 from normviz.ui.topics.table import topics_of
-from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, texts, visit, widget
+from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, marked, texts, visit, widget
 
 HERE = {"method": "batch_renorm", "topic": "renorm"}
 
@@ -80,11 +80,33 @@ def test_the_step_is_in_the_link_and_moves_the_numbers() -> None:
     at = open_topic(lang="en")
     assert "renorm_step" not in link(at)
     before = formulas(at)
-    fine(widget(at, "renorm_step/en").set_value(60).run())
+    fine(widget(at, "renorm.step/en").set_value(60).run())
     assert link(at)["renorm_step"] == "60"
     assert "At step 60," in texts(at) and formulas(at) != before
+    assert marked(at, "renorm") == (60, pytest.approx(59.5 / 100))
     again = open_topic(lang="zh", renorm_step="60")
-    assert widget(again, "renorm_step/zh").value == 60
+    assert widget(again, "renorm.step/zh").value == 60
+
+
+def test_the_chart_is_the_same_at_every_step() -> None:
+    at = open_topic(lang="en", renorm_step="3")
+    (before,) = (chart.proto.spec for chart in at.get("plotly_chart"))
+    r, d, _, plain = (metric.value for metric in at.metric)
+    assert (r, d) == ("1.000 (clipped)", "0.000 (clipped)") and float(plain) > 0.01
+    fine(widget(at, "renorm.step/en").set_value(90).run())
+    assert [chart.proto.spec for chart in at.get("plotly_chart")] == [before]
+    later = [metric.value for metric in at.metric]
+    assert later[:2] != [r, d] and "clipped" not in "".join(later)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_put_in_by_hand_is_left_out_and_the_page_says_so(lang: str) -> None:
+    said = say(lang, "population.undisturbed")
+    calm = open_topic(lang=lang)
+    at = open_topic(lang=lang, disturb="nan")
+    assert said in texts(at) and said not in texts(calm)
+    assert say(lang, "caption.disturbed", what=say(lang, "disturb.nan")) not in texts(at)
+    assert formulas(at) == formulas(calm)
 
 
 def test_closed_bounds_clip_every_channel() -> None:
@@ -117,11 +139,12 @@ def test_a_broken_schedule_is_the_default(value: str) -> None:
 def test_playing_starts_again_at_the_end_and_stops() -> None:
     at = open_topic(lang="en", renorm_step=str(STEPS))
     fine(widget(at, "renorm/play").click().run())
-    assert link(at)["renorm_step"] == "1" and "At step 1," in texts(at)
-    assert widget(at, "renorm/play").label == say("en", "renorm.pause")
-    fine(widget(at, "renorm/play").click().run())
-    assert widget(at, "renorm/play").label == say("en", "renorm.play")
-    assert widget(at, "renorm_step/en").value == 1
+    assert link(at)["renorm_step"] == "1" and marked(at, "renorm")[0] == 1
+    # While the numbers run on, the lead speaks of no step.
+    assert say("en", "renorm.lead_none") in texts(at)
+    fine(widget(at, "renorm/pause").click().run())
+    assert widget(at, "renorm/play").label == say("en", "transport.play") and "At step 1," in texts(at)
+    assert widget(at, "renorm.step/en").value == 1
 
 
 def test_smaller_batches_have_more_to_correct() -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import normviz as nv
 from normviz.samples import Sample
 from normviz.stream import STEPS
 from normviz.text.lookup import words
-from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, texts, visit, widget
+from normviz.ui.topics.table import topics_of
+from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, marked, texts, uploader, visit, widget
 
-FITTING = [key for key, m in nv.METHODS.items() if m.evaluating or m.spec().running]
+FITTING = ("batch_norm", "batch_norm_devices", "sync_batch_norm", "batch_norm_eval")
 #: The mean and standard deviation over everything but the channels.
 ACROSS = {"8x12x4x4": (0, 2, 3), "4x10x16": (0, 1), "12x24": (0,)}
 
 
 def stream(**more: str) -> AppTest:
     return visit("forward", {"topic": "stream", **more})
+
+
+def picture(name: str) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (24, 24), (len(name) * 40, 90, 60)).save(file, "PNG")
+    return file.getvalue()
 
 
 def metrics(at: AppTest) -> list[float]:
@@ -47,9 +56,12 @@ def test_every_language_layout_and_method(lang: str, shape: str) -> None:
         assert link(at)["topic"] == "stream"
 
 
-def test_a_method_without_running_averages_has_no_stream() -> None:
-    at = visit("forward", method="layer_norm")
-    assert "topic" not in link(at) and all(m not in FITTING for m in ("layer_norm", "group_norm", "rms_norm"))
+def test_the_stream_is_of_averages_that_training_gathers() -> None:
+    """Not where there are none, nor where they are frozen, nor where they only correct the batch's own."""
+    assert tuple(key for key, method in nv.METHODS.items() if "stream" in topics_of(method)) == FITTING
+    at = stream(method="batch_norm")
+    fine(widget(at, "method/en").set_value("batch_norm_frozen").run())
+    assert "topic" not in link(at) and errors(at) == []
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -104,18 +116,48 @@ def keys(at: AppTest) -> list[Any]:
 
 def test_play_and_pause() -> None:
     at = stream(step="20")
-    fine(widget(at, "stream/player").click().run())
-    assert widget(at, "stream/player").label == "Pause" and "stream.step/en" not in keys(at)
-    fine(widget(at, "stream/player").click().run())
-    assert widget(at, "stream/player").label == "Play" and widget(at, "stream.step/en").value == 20
+    fine(widget(at, "stream/play").click().run())
+    assert widget(at, "stream/pause").label == "Pause" and "stream.step/en" not in keys(at)
+    fine(widget(at, "stream/pause").click().run())
+    assert widget(at, "stream/play").label == "Play" and widget(at, "stream.step/en").value == 20
     # A step by hand pauses as well.
-    fine(widget(at, "stream/player").click().run())
+    fine(widget(at, "stream/play").click().run())
     fine(widget(at, "stream/forth").click().run())
-    assert widget(at, "stream/player").label == "Play" and widget(at, "stream.step/en").value == 21
+    assert widget(at, "stream/play").label == "Play" and widget(at, "stream.step/en").value == 21
     # From the end it starts again.
     fine(widget(at, "stream.step/en").set_value(STEPS).run())
-    fine(widget(at, "stream/player").click().run())
-    assert link(at)["step"] == "0" and widget(at, "stream/player").label == "Pause"
+    fine(widget(at, "stream/play").click().run())
+    assert link(at)["step"] == "0" and widget(at, "stream/pause").label == "Pause"
+
+
+def test_playing_goes_on_while_the_topic_is_there_and_ends_with_it() -> None:
+    at = stream(step="20")
+    fine(widget(at, "stream/play").click().run())
+    fine(widget(at, "stream.channel/en").set_value(3).run())
+    assert widget(at, "stream/pause").label == "Pause"
+    fine(widget(at, "topic/en").set_value("fold").run())
+    fine(widget(at, "topic/en").set_value("stream").run())
+    assert widget(at, "stream/play").label == "Play" and widget(at, "stream.step/en").value == 20
+
+
+def test_the_charts_are_the_same_at_every_step() -> None:
+    """A browser takes a chart away and draws it anew where its figure changes."""
+
+    def charts(at: AppTest) -> list[str]:
+        return [chart.proto.spec for chart in at.get("plotly_chart")]
+
+    at = stream(step="20", lang="en")
+    first, second, outputs = charts(at)
+    fine(widget(at, "stream.step/en").set_value(47).run())
+    assert charts(at)[:2] == [first, second] and charts(at)[2] != outputs
+    assert "Step **47** of 60" in texts(at)
+
+
+def test_the_mark_lies_at_the_step() -> None:
+    at = stream(step="20")
+    assert marked(at, "stream") == (20, pytest.approx(20.5 / 61, abs=1e-6))
+    fine(widget(at, "stream.step/en").set_value(0).run())
+    assert marked(at, "stream") == (0, pytest.approx(0.5 / 61, abs=1e-6))
 
 
 def test_the_link_brings_everything_back() -> None:
@@ -181,6 +223,26 @@ def test_a_photographs_feature_maps_stream_too(shape: str) -> None:
     at = stream(shape=shape, input="photo", photo="flower")
     assert errors(at) == [] and len(metrics(at)) == 3
     assert "(Flower)" in texts(at) and "vultilion" in texts(at)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_put_in_by_hand_is_left_out_and_the_page_says_so(lang: str) -> None:
+    said = words(lang)["population.undisturbed"]
+    calm = stream(lang=lang)
+    assert said not in texts(calm)
+    for disturb in ("nan", "inf", "constant"):
+        at = stream(lang=lang, disturb=disturb)
+        assert said in texts(at) and metrics(at) == metrics(calm)
+
+
+def test_uploads_that_repeat_are_said_to() -> None:
+    at = stream(input="upload", shape="4x6x8x8")
+    assert "repeat" not in texts(at)
+    for names in (["one"], ["two", "three"]):
+        assert "repeat" not in texts(at)
+        uploader(at).set_value([(f"{name}.png", picture(name), "image/png") for name in names])
+        fine(at.run())
+    assert "2 uploaded images repeat, in turn, to fill the 256 samples" in texts(at)
 
 
 def test_on_several_devices_the_layer_sees_its_part() -> None:

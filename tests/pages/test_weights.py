@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from normviz.catalogue import METHODS
 from normviz.nets.kernels import accuracy, kernel
+from normviz.text.lookup import say
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, visit, widget
 
 #: Found by what they do, not by their names.
@@ -143,3 +144,9 @@ def test_a_bad_link_falls_back(bad: dict[str, str]) -> None:
     at = weights(**bad)
     assert errors(at) == []
     assert re.search("× 1.000", panel_lines(at)[0])
+
+
+def test_a_kernel_of_zeros_has_no_ratio_of_spreads() -> None:
+    start = say("en", "weights_page.where_scale", output=0, ratio="|", standardized="").split("|")[0]
+    assert start in texts(weights(cell="0x0x0x0"))
+    assert start not in texts(weights(cell="0x0x0x0", by_hand="zero"))

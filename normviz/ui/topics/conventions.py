@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from normviz.convention_effects import Effect
 from normviz.convention_table import aspects
 from normviz.conventions import Convention, Epsilon
 from normviz.figures import conventions as figures
-from normviz.figures.theme import CONFIG
 from normviz.records import Tensor
 from normviz.spec import L2, Response
 from normviz.ui import cached_conventions as cached
@@ -21,8 +21,8 @@ from normviz.ui.cached import Source
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick
 from normviz.ui.inputs import choose_input, choose_kind
-from normviz.ui.numbers import plain, scientific
-from normviz.ui.parts import caption, credit, head, pass_of
+from normviz.ui.numbers import amount, plain, scientific
+from normviz.ui.parts import caption, chart, choose, controls, credit, failed, head, pass_of
 from normviz.ui.scaling_view import show_scaling
 
 #: What the input is multiplied with: the smaller a set's variance, the more an eps weighs.
@@ -34,18 +34,9 @@ def show(c: Choices) -> None:
     """One aspect at a time: the picture beside the table, how to convert, and where it is written."""
     offered = (*aspects(c.method), "scaling")
     top = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+    with controls():
         kind = choose_kind(c)
-        names = {aspect: c.say(f"conventions.aspect.{aspect}") for aspect in offered}
-        aspect = pick(
-            "aspect",
-            c.say("conventions.label"),
-            offered,
-            offered[0],
-            lang=c.lang,
-            names=names,
-            label_visibility="collapsed",
-        )
+        aspect = choose(c, "aspect", offered, "conventions.aspect.", label="conventions.label")
     body = st.container()
     source, images = choose_input(c, kind)
     draw = {"running": _running, "scaling": show_scaling}.get(aspect)
@@ -57,13 +48,13 @@ def show(c: Choices) -> None:
     except ValueError as problem:
         with top:
             head(c.say(f"conventions.title_{aspect}", name=c.name), "")
-        body.error(c.say("error.pass", reason=str(problem)), icon=":material/error:")
+        failed(c, problem, body)
 
 
 def _running(c: Choices, top: DeltaGenerator, body: DeltaGenerator, source: Source, images: Images) -> None:
     with body:
         with st.container(horizontal=True, vertical_alignment="bottom", key="nv-convention-knobs"):
-            what = _choose(c, "buffer", ("var", "mean"))
+            what = choose(c, "buffer", ("var", "mean"), "conventions.", collapsed=False)
             batches = number(
                 "seen",
                 c.say("conventions.batches"),
@@ -77,26 +68,27 @@ def _running(c: Choices, top: DeltaGenerator, body: DeltaGenerator, source: Sour
         with st.spinner(c.say("agree.loading")):
             found = cached.averages(source, pass_of(c), c.spec, c.cell, images)
         table = [kept.row for kept in found.kept]
-        channel = c.cell[c.axes.index("C")]
         words = {"batches": c.say("conventions.steps"), "input": c.say("conventions.input")}
         figure = figures.course(found, rows.names(c, table), what=what, batches=batches, words=words)
         note = c.say(
-            "conventions.note_running", channel=channel, count=f"{found.count:,}", total=cached.BATCHES
+            "conventions.note_running", channel=c.channel, count=f"{found.count:,}", total=cached.BATCHES
         )
-        _beside(c, source, images, figure, rows.running_table(c, found, batches), [note])
+        notes = [note] if c.method.own_layer else [note, c.say("conventions.note_closest")]
+        _beside(c, source, images, figure, rows.running_table(c, found, batches), notes)
         rows.show_conversions(c, rows.running_conversions(c, found))
         _sources(c, table)
     values = [kept.var[batches] for kept in found.kept]
     other = rows.farthest(values, values[0])
     said = {
         "batches": batches,
-        "channel": channel,
+        "channel": c.channel,
         "torch": plain(values[0]),
         "other": plain(values[other]),
         "framework": rows.name_of(c, table[other]),
     }
     with top:
-        head(c.say("conventions.title_running", name=c.name), c.say("conventions.lead_running", **said))
+        lead = "running" if math.isfinite(values[0]) else "untold"
+        head(c.say("conventions.title_running", name=c.name), c.say(f"conventions.lead_{lead}", **said))
 
 
 def _effect(
@@ -109,7 +101,7 @@ def _effect(
                 if aspect == "eps":
                     shrink = _shrink(c)
                 else:
-                    own = _choose(c, "own", ("same", "each")) == "each"
+                    own = choose(c, "own", ("same", "each"), "conventions.", collapsed=False) == "each"
         with st.spinner(c.say("agree.loading")):
             knobs: dict[str, dict[str, float]] = {"eps": {"shrink": shrink}, "response": {"own": own}}
             found = cached.effect(source, pass_of(c), c.spec, c.cell, aspect, images, **knobs.get(aspect, {}))
@@ -124,12 +116,27 @@ def _effect(
         rows.show_conversions(c, rows.conversions(c, found, own))
         _sources(c, [reading.row for reading in found.readings])
     with top:
-        suffix = "_own" if own else ""
         bounded = "_l2" if aspect == "eps" and isinstance(c.spec.divisor, L2) else ""
-        head(
-            c.say(f"conventions.title_{aspect}{bounded}", name=c.name),
-            c.say(f"conventions.lead_{aspect}{suffix}{bounded}", **_numbers(c, found)),
-        )
+        title = c.say(f"conventions.title_{aspect}{bounded}", name=c.name)
+        head(title, c.say(f"conventions.lead_{_lead(c, found, aspect, own)}", **_numbers(c, found)))
+
+
+def _lead(c: Choices, found: Effect, aspect: str, own: bool) -> str:
+    """Which sentence is true of these readings."""
+    table = [reading.row for reading in found.readings]
+    differences = [reading.difference for reading in found.readings]
+    if aspect == "response":
+        told = math.isfinite(found.readings[0].cell)
+        return f"response{'_own' * own}" if told else "untold"
+    if all(math.isnan(difference) for difference in differences):
+        return "untold"
+    if aspect == "axes" and rows.alike(c, table):
+        return "axes_alike"
+    if aspect == "eps" and isinstance(c.spec.divisor, L2):
+        return "eps_l2"
+    if any(isinstance(row, Epsilon) and row.unbiased for row in table):
+        return "eps_unbiased"
+    return aspect
 
 
 def _figure(c: Choices, found: Effect, aspect: str) -> Any:
@@ -142,7 +149,7 @@ def _figure(c: Choices, found: Effect, aspect: str) -> Any:
             return figures.epsilons(found, names, words=words)
         case "response":
             words = {"channel": say("conventions.channel"), "left": say("conventions.left")}
-            return figures.damping(found, names, channel=c.cell[c.axes.index("C")], words=words)
+            return figures.damping(found, names, channel=c.channel, words=words)
     words = {"before": say("conventions.before"), "value": say("conventions.value")}
     labels = [f"{names[reading.row.framework]}" for reading in found.readings]
     return figures.histograms(found, labels, words=words)
@@ -171,7 +178,7 @@ def _numbers(c: Choices, found: Effect) -> dict[str, str]:
         "torch": plain(cells[0]),
         "other": plain(cells[other]),
         "framework": rows.name_of(c, table[other]),
-        "difference": rows.amount(apart),
+        "difference": amount(apart),
     }
     defaults = [row.value(c.dtype) for row in table if isinstance(row, Epsilon)]
     if defaults:
@@ -193,7 +200,7 @@ def _beside(
     """The picture and the table, which wraps below it on a narrow page."""
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="conventions")
+        chart(figure, "conventions")
     with right.container(key="nv-convention-table"):
         st.table(table, border="horizontal", hide_index=True)
     caption(c, source, count=len(images))
@@ -204,11 +211,6 @@ def _beside(
 def _sources(c: Choices, table: Sequence[Convention]) -> None:
     with st.expander(c.say("conventions.sources"), icon=":material/menu_book:"):
         st.table(rows.sources(c, table), border="horizontal", hide_index=True)
-
-
-def _choose(c: Choices, key: str, options: tuple[str, ...]) -> str:
-    names = {option: c.say(f"conventions.{option}") for option in options}
-    return pick(key, c.say(f"conventions.{key}"), options, options[0], lang=c.lang, names=names)
 
 
 def _shrink(c: Choices) -> float:

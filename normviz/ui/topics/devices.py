@@ -10,30 +10,22 @@ import streamlit as st
 from normviz.catalogue import METHODS
 from normviz.extents import Groups, divisors
 from normviz.figures.devices import all_sets, one_set
-from normviz.figures.theme import CONFIG
-from normviz.methods import Method
 from normviz.records import Tensor
-from normviz.spec import Root
 from normviz.splits import WAYS, DeviceStatistics, across_batch, over_batch
 from normviz.text.lookup import section
 from normviz.ui import cached_devices
 from normviz.ui.cached_devices import Devices
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number
 from normviz.ui.device_facts import show_facts, show_table
 from normviz.ui.device_runs import show_run
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.numbers import plain
-from normviz.ui.parts import caption, credit, head
+from normviz.ui.parts import caption, chart, choose, controls, credit, failed, head
 
 #: The sets and the devices that a picture shows at most, and the most devices that are counted.
 ROWS, DRAWN, MOST = 12, 16, 64
 START = 4
-
-
-def fits(method: Method) -> bool:
-    """Whether some set of this method reaches from one sample to another."""
-    return across_batch(method.spec()) is not None
 
 
 def show(c: Choices) -> None:
@@ -43,16 +35,17 @@ def show(c: Choices) -> None:
         return
     n = c.shape[c.axes.index("N")]
     top = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+    with controls():
         kind = choose_kind(c)
         along = shared.extent("N")
         # A method whose sets are the devices' own has its count beside it already.
         count = along.count if isinstance(along, Groups) else _count(c)
-        rows = _buttons(c, "rows", ("all", "one"), link="per")
-        way = WAYS[0] if n % count == 0 else _buttons(c, "way", WAYS)
-    source, images = choose_input(c, kind)
-    eps = c.spec.divisor.eps if isinstance(c.spec.divisor, Root) else None
-    what = Devices(source, over_batch(shared), count, way, 1e-5 if eps is None else eps)
+        rows = choose(c, "rows", ("all", "one"), "devices.", link="per")
+        way = WAYS[0] if n % count == 0 else choose(c, "way", WAYS, "devices.")
+    chosen, picture, below = (st.container() for _ in range(3))
+    with chosen:
+        source, images = choose_input(c, kind, below)
+    what = Devices(source, over_batch(shared), count, way, 1e-5 if c.spec.eps is None else c.spec.eps)
     own = _range([len(share) for share in what.samples])
     title = c.say(f"devices.title{'_one' if count == 1 else ''}", name=c.name, count=count, own=own)
     try:
@@ -60,7 +53,7 @@ def show(c: Choices) -> None:
     except ValueError as problem:
         with top:
             head(title, c.say("devices.lead_none"))
-        st.error(c.say("error.pass", reason=str(problem)), icon=":material/error:")
+        failed(c, problem, picture)
         return
     with top:
         if not found.values.any():
@@ -71,11 +64,12 @@ def show(c: Choices) -> None:
             head(title, c.say("devices.lead", scatter=_short(found.mean_scatter)))
     if not found.values.any():
         words = {"n": n, "count": count, "neighbours": neighbours(c, n, count)}
-        st.error(c.say("devices.none_left", **words), icon=":material/error:")
+        picture.error(c.say("devices.none_left", **words), icon=":material/error:")
         return
-    if n % count:
-        _uneven(c, what, found, n)
-    _picture(c, what, found, rows, images)
+    with picture:
+        if n % count:
+            _uneven(c, what, found, n)
+        _picture(c, what, found, rows, images)
     show_run(c, what, found, images)
     show_facts(c, what, found)
     show_table(c, found, pinned_set(c, what))
@@ -111,7 +105,7 @@ def _picture(c: Choices, what: Devices, found: DeviceStatistics, rows: str, imag
         figure = all_sets(found, words=words, axes=c.axes, shown=shown, pinned=device)
         if found.sets > ROWS:
             notes.append(c.say("devices.note_rows", shown=len(shown), sets=f"{found.sets:,}"))
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="devices")
+    chart(figure, "devices")
     with st.container(horizontal=True, gap="medium", key="nv-counts"):
         own, values = _range([len(share) for share in found.samples]), _range(found.values.tolist())
         together = sum(len(share) for share in found.samples)
@@ -186,14 +180,6 @@ def _count(c: Choices) -> int:
             width=130,
             label_visibility="collapsed",
         )
-
-
-def _buttons(c: Choices, key: str, options: tuple[str, ...], link: str = "") -> str:
-    names = {option: c.say(f"devices.{option}") for option in options}
-    label = c.say(f"devices.{key}")
-    return pick(
-        link or key, label, options, options[0], lang=c.lang, names=names, label_visibility="collapsed"
-    )
 
 
 def _range(numbers: list[int]) -> str:

@@ -7,73 +7,59 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from normviz.catalogue import METHODS
+from normviz.catalogue import evaluation
 from normviz.figures.fold import clouds
 from normviz.figures.panels import Panel, grid, panels
-from normviz.figures.theme import CONFIG
 from normviz.fold import Fold, Plan, worked
 from normviz.layouts import layout_of
-from normviz.methods import Method
 from normviz.spec import Spec
 from normviz.ui import cached_fold
 from normviz.ui.cached import BATCHES, MOMENTUM, Source, device_name
 from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
+from normviz.ui.fitted import show_fitted
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.numbers import plain, scientific, spoken
-from normviz.ui.parts import TOLERANCE, credit, head
+from normviz.ui.parts import chart, checked, choose, controls, credit, decimals, failed, head, rounding
 
 AFFINE = ("drawn", "start")
 KERNELS = (1, 3, 5)
 #: Rows of a sheet that still tell apart, and the cells along an axis of a map that are shown.
 ROWS, LARGEST = 24, 128
-
-
-def evaluated(method: Method, **knobs: Any) -> Spec:
-    """What a method is in evaluation, with those of the knobs that it still has then."""
-    entry = METHODS[method.evaluating or method.key]
-    return entry.spec(**{k.name: knobs[k.name] for k in entry.knobs if k.name in knobs})
-
-
-def fits(method: Method) -> bool:
-    """Whether evaluation reads running averages of each channel and nothing of the input: a line per channel."""
-    spec = evaluated(method)
-    return not spec.sets and spec.running is not None and spec.running.axes == ("C",)
+Rows = list[list[Panel | None]]
 
 
 def show(c: Choices) -> None:
     """The two layers and the one, the numbers of the line, why training cannot be folded, and the time."""
     say, layout = c.say, layout_of(c.shape)
-    spec = evaluated(c.method, **c.knobs)
-    channel = c.cell[c.axes.index("C")]
+    shown, knobs = evaluation(c.method, c.knobs)
+    spec = shown.spec(**knobs)
+    channel = c.channel
     head(
         say("fold.title" if c.method.evaluating else "fold.title_always", name=c.name),
-        say("fold.lead", channels=f"{c.shape[c.axes.index('C')]:,}", layer=say(f"fold.layer_{layout}")),
+        say("fold.lead", channels=f"{c.channels:,}", layer=say(f"fold.layer_{layout}")),
     )
-    controls = st.container(horizontal=True, vertical_alignment="center", key="nv-controls")
-    with controls:
+    row = controls()
+    with row:
         kind = choose_kind(c) if layout == "NCHW" else "random"
-    source, images = choose_input(c, kind)
+    chosen, picture, below = (st.container() for _ in range(3))
+    with chosen:
+        source, images = choose_input(c, kind, below)
     source = replace(source, disturb="none", spec=None, cell=())
-    plan = _plan(c, spec, source, controls)
+    plan = _plan(c, spec, source, row)
     try:
-        with st.spinner(say("agree.loading")):
+        with picture, st.spinner(say("agree.loading")):
             found = cached_fold.fold(source, spec, plan, c.cell[0], channel, images)
     except ValueError as problem:
-        st.error(say("error.pass", reason=str(problem)), icon=":material/error:")
+        failed(c, problem, picture)
         return
-    rows = _pipeline(c, found, source, channel)
-    figure = panels(
-        rows,
-        headings=[say("fold.apart", layer=say(f"fold.layer_{layout}")), say("fold.together")],
-        words={"legend": say("fold.legend")},
-        signs=[["∗", "=", "→"], ["∗", "=", ""]],
-    )
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="fold-picture")
-    with st.container(key="nv-check", gap="xsmall"):
-        _agreement(c, found)
-        _caption(c, source, found, plan, len(images))
+    with picture:
+        _picture(c, _pipeline(c, found, source, channel))
+        with st.container(key="nv-check", gap="xsmall"):
+            _agreement(c, found)
+            _caption(c, source, found, plan, len(images))
     _numbers(c, found, channel)
     _linear(c, found, channel)
     _speed(c, found, source, spec, plan, images)
@@ -85,21 +71,12 @@ def show(c: Choices) -> None:
         )
 
 
-def _plan(c: Choices, spec: Spec, source: Source, controls: Any) -> Plan:
+def _plan(c: Choices, spec: Spec, source: Source, row: DeltaGenerator) -> Plan:
     """Draw what can be chosen about the layer in front, and return it."""
     learned, kernel = "start", 1
-    with controls:
+    with row:
         if spec.affine.weight:
-            words = {key: c.say(f"fold.affine_{key}") for key in AFFINE}
-            learned = pick(
-                "fold_affine",
-                c.say("fold.affine"),
-                AFFINE,
-                AFFINE[0],
-                lang=c.lang,
-                names=words,
-                label_visibility="collapsed",
-            )
+            learned = choose(c, "fold_affine", AFFINE, "fold.affine_", label="fold.affine")
         if source.kind == "random" and len(c.shape) > 2:
             kernel = pick(
                 "fold_kernel",
@@ -112,7 +89,7 @@ def _plan(c: Choices, spec: Spec, source: Source, controls: Any) -> Plan:
             )
     pictured = source.kind != "random"
     return Plan(
-        c.shape[c.axes.index("C")],
+        c.channels,
         kernel,
         cached_fold.stride(c.shape) if pictured else 1,
         source.bank if pictured else "",
@@ -125,7 +102,24 @@ def _plan(c: Choices, spec: Spec, source: Source, controls: Any) -> Plan:
     )
 
 
-def _pipeline(c: Choices, f: Fold, source: Source, channel: int) -> list[list[Panel | None]]:
+def _picture(c: Choices, rows: Rows) -> None:
+    """Both equations in a line each, and on a phone in two."""
+    headings = [c.say("fold.apart", layer=c.say(f"fold.layer_{layout_of(c.shape)}")), c.say("fold.together")]
+    words = {"legend": c.say("fold.legend")}
+    wide = panels(rows, headings=headings, words=words, between=[["∗", "=", "→"], ["∗", "=", ""]])
+    halves: Rows = []
+    for given, kernel, first, second in rows:
+        halves += [[given, kernel], [first and replace(first, title=f"= {first.title}"), second]]
+    narrow = panels(
+        halves,
+        headings=[headings[0], "", headings[1], ""],
+        words={"legend": f"<br>{words['legend']}"},
+        between=[["∗"], ["→"], ["∗"], [""]],
+    )
+    show_fitted(wide, narrow, "fold-picture")
+
+
+def _pipeline(c: Choices, f: Fold, source: Source, channel: int) -> Rows:
     """Input, kernel, output and Batch Norm's output; and below it the same with the folded layer."""
     name = f"<i><sub>{channel}</sub></i>"
     first = min(max(0, channel - ROWS // 2), max(0, len(f.z) - ROWS))
@@ -172,8 +166,7 @@ def _pipeline(c: Choices, f: Fold, source: Source, channel: int) -> list[list[Pa
 
 def _agreement(c: Choices, f: Fold) -> None:
     """How far the two are from the one; in red where that is more than rounding."""
-    size = max(1.0, float(np.abs(f.y).max()))
-    fine = f.difference <= TOLERANCE[f.dtype] * size and f.difference64 <= TOLERANCE["float64"] * size
+    fine = f.difference <= rounding(f.dtype, f.y) and f.difference64 <= rounding("float64", f.y)
     numbers = {
         "layer": f.layer,
         "norm": f.norm,
@@ -182,10 +175,7 @@ def _agreement(c: Choices, f: Fold) -> None:
         "difference64": scientific(f.difference64),
         "formula": scientific(f.formula),
     }
-    if fine:
-        st.markdown(f":green[:material/check_circle:] {c.say('fold.agree', **numbers)}")
-    else:
-        st.error(c.say("fold.disagree", **numbers), icon=":material/report:")
+    checked(fine, c.say("fold.agree", **numbers), c.say("fold.disagree", **numbers))
     if f.refusal:
         st.warning(c.say("fold.untrained", refusal=f.refusal), icon=":material/warning:")
 
@@ -229,12 +219,9 @@ def _numbers(c: Choices, f: Fold, channel: int) -> None:
         c.say("fold.mean"): f.mean,
         c.say("fold.var"): f.var,
     }
-    decimals = st.column_config.NumberColumn(format="%.4f")
     with right:
         st.markdown(f"**{c.say('fold.every')}**")
-        st.dataframe(
-            table, hide_index=True, height=290, column_config=dict.fromkeys(list(table)[1:], decimals)
-        )
+        st.dataframe(table, hide_index=True, height=290, column_config=decimals(list(table)[1:], 4))
 
 
 def _linear(c: Choices, f: Fold, channel: int) -> None:
@@ -251,11 +238,13 @@ def _linear(c: Choices, f: Fold, channel: int) -> None:
                 st.caption(c.say("fold.refused", refusal=f.refusal))
                 continue
             large = bend >= 1e-3
-            st.markdown(c.say(f"fold.{key}_note", bend=plain(bend) if large else scientific(bend)))
-            figure = clouds(cloud, words=words)
-            st.plotly_chart(
-                figure, theme="streamlit", width="stretch", config=CONFIG, key=f"fold-cloud-{key}"
-            )
+            # Whatever the method does in training, Batch Norm is what was trained here.
+            said = {
+                "name": c.say("method.batch_norm.name"),
+                "bend": plain(bend) if large else scientific(bend),
+            }
+            st.markdown(c.say(f"fold.{key}_note", **said))
+            chart(clouds(cloud, words=words), f"fold-cloud-{key}")
             st.caption(c.say(f"fold.{key}_why"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,40 +10,32 @@ import streamlit as st
 
 from normviz import lone, records
 from normviz.catalogue import METHODS
-from normviz.extents import Own
 from normviz.figures.lone import noise, outputs
 from normviz.figures.maps import MOST, tiled
 from normviz.figures.panels import Panel, panels
 from normviz.figures.ridge import ridge
-from normviz.figures.theme import CONFIG
-from normviz.methods import Method
 from normviz.text.lookup import section
 from normviz.ui import cached_fold
 from normviz.ui.cached import BATCHES, MOMENTUM, Source
 from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
+from normviz.ui.fitted import show_fitted
 from normviz.ui.inputs import choose_input, choose_kind
-from normviz.ui.numbers import plain, scientific
-from normviz.ui.parts import TOLERANCE, caption, credit, head
+from normviz.ui.numbers import amount, in_brackets, plain, scientific
+from normviz.ui.parts import caption, chart, checked, controls, credit, decimals, failed, head, rounding
 
 CASES = ("maps", "vectors")
-#: The height of the maps, in pixels; larger maps than these cells a side are cut to their first rows.
-SIDE, LARGEST, ROWS = 92, 128, 24
-
-
-def fits(method: Method) -> bool:
-    """Whether one centred set reaches across the samples, and with it alone the output is made."""
-    spec = method.spec()
-    return len(spec.sets) == 1 and spec.outcome == "standard" and spec.sets[0].extent("N") != Own()
+#: The height of the maps, in pixels, on a page and on a phone; larger maps than these cells a side are cut to their
+#: first rows.
+SIDE, NARROW, LARGEST, ROWS = 104, 38, 128, 24
 
 
 def show(c: Choices) -> None:
     """One sample or one vector, what torch says, small batches, evaluation."""
     say = c.say
-    channels = c.shape[c.axes.index("C")]
     cells = math.prod(n for a, n in zip(c.axes, c.shape, strict=True) if a not in "NC")
     top = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+    with controls():
         case = "vectors"
         if cells > 1:
             words = {key: say(f"lone.case_{key}", cells=f"{cells:,}") for key in CASES}
@@ -58,9 +49,10 @@ def show(c: Choices) -> None:
                 label_visibility="collapsed",
             )
         kind = choose_kind(c)
-    source, images = choose_input(c, kind)
+    chosen, picture, below = (st.container() for _ in range(3))
+    with chosen:
+        source, images = choose_input(c, kind, below)
     vectors = case == "vectors"
-    picture = st.container()
     try:
         with picture, st.spinner(say("agree.loading")):
             found = cached_fold.alone(source, c.spec, c.cell[0], vectors, c.device, c.dtype, images)
@@ -68,13 +60,13 @@ def show(c: Choices) -> None:
     except ValueError as problem:
         with top:
             head(say(f"lone.title_{case}", name=c.name), "")
-        picture.error(say("error.pass", reason=str(problem)), icon=":material/error:")
+        failed(c, problem, picture)
         return
     with top:
         numbers = {
-            "channels": f"{channels:,}",
+            "channels": f"{c.channels:,}",
             "cells": f"{cells:,}",
-            "largest": _short(_largest(found.formula)),
+            "largest": amount(_largest(found.formula)),
         }
         broken = vectors and not np.isfinite(found.formula).all()
         lead = say("lone.lead_broken") if broken else say(f"lone.lead_{case}", **numbers)
@@ -98,13 +90,13 @@ def show(c: Choices) -> None:
     with st.expander(say("lone.table"), icon=":material/table:"):
         _table(c, sizes)
     with st.expander(say("lone.others"), icon=":material/block:", expanded=vectors):
-        _others(c, source, images, channels)
+        _others(c, source, images)
 
 
 def _maps(c: Choices, found: lone.Alone) -> None:
     """The pinned sample's channels in its batch, alone, and through Instance Norm: the last two are one picture."""
     say = c.say
-    channel = c.cell[c.axes.index("C")]
+    channel = c.channel
     titles = [say("lone.in_batch", n=c.shape[0]), say("lone.alone"), say("lone.instance")]
     results = (found.in_batch, found.alone, found.instance)
     if found.x.ndim == 3:
@@ -128,27 +120,25 @@ def _maps(c: Choices, found: lone.Alone) -> None:
     legend = say("lone.legend", first=first, last=last - 1)
     if max(found.x.shape[1:]) > LARGEST:
         legend += say("lone.cut", most=LARGEST)
-    figure = panels(rows, headings=headings, words={"legend": legend}, side=side)
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="lone-picture")
-    size = max(1.0, _largest(found.instance))
-    fine = (
-        found.difference <= TOLERANCE[found.dtype] * size
-        and found.difference64 <= TOLERANCE["float64"] * size
-    )
+    wide = panels(rows, headings=headings, words={"legend": legend}, side=side)
+    small = NARROW
+    if len(rows) == 1:
+        rows, headings, small = [[panel] for panel in rows[0]], [""] * len(titles), 3 * NARROW
+    narrow = panels(rows, headings=headings, words={"legend": f"<br>{legend}"}, side=small)
+    show_fitted(wide, narrow, "lone-picture")
+    y = found.instance
+    fine = found.difference <= rounding(found.dtype, y) and found.difference64 <= rounding("float64", y)
     said = {
         "layer": found.layer,
         "instance": found.instance_layer,
-        "shape": _tuple((1, *found.x.shape)),
+        "shape": in_brackets((1, *found.x.shape)),
         "dtype": found.dtype,
         "difference": scientific(found.difference),
         "difference64": scientific(found.difference64),
         "formula": scientific(found.formula_difference),
     }
     with st.container(key="nv-check", gap="xsmall"):
-        if fine:
-            st.markdown(f":green[:material/check_circle:] {say('lone.agree', **said)}")
-        else:
-            st.error(say("lone.disagree", **said), icon=":material/report:")
+        checked(fine, say("lone.agree", **said), say("lone.disagree", **said))
 
 
 def _vectors(c: Choices, found: lone.Alone, sizes: lone.BySize) -> None:
@@ -158,12 +148,12 @@ def _vectors(c: Choices, found: lone.Alone, sizes: lone.BySize) -> None:
         st.markdown(f"**{c.say('lone.outputs')}**")
         words = {key: c.say(f"lone.{key}") for key in ("size", "output", "bound")}
         figure = outputs(sizes, words=words)
-        st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="lone-picture")
+        chart(figure, "lone-picture")
     with right:
         st.markdown(f"**{c.say('lone.noise')}**")
         _noise(c, sizes)
     with st.container(key="nv-check", gap="xsmall"):
-        shape = _tuple((1, *found.x.shape))
+        shape = in_brackets((1, *found.x.shape))
         refusal = found.refusal.rstrip(".")
         if refusal:
             st.warning(
@@ -177,9 +167,9 @@ def _vectors(c: Choices, found: lone.Alone, sizes: lone.BySize) -> None:
                 "lone.two",
                 low=plain(float(pair.min())),
                 high=plain(float(pair.max())),
-                gradient=_short(sizes.gradients[sizes.sizes.index(2)]),
+                gradient=amount(sizes.gradients[sizes.sizes.index(2)]),
                 last=sizes.sizes[-1],
-                gradient_last=_short(sizes.gradients[-1]),
+                gradient_last=amount(sizes.gradients[-1]),
             )
         )
     if len(c.shape) > 2:
@@ -194,24 +184,22 @@ def _histograms(c: Choices, found: lone.Alone) -> None:
         y[None] if y.ndim == 3 else np.moveaxis(y, 0, -1)[None] for y in (found.alone, found.instance)
     )
     channel = [0] * one.ndim
-    channel[c.axes.index("C")] = c.cell[c.axes.index("C")]
+    channel[c.axes.index("C")] = c.channel
     both = records.distributions(one, two, spec, limit=6, first=tuple(channel))
     words = section(c.lang, "ridge") | {"before": c.say("lone.alone"), "after": c.say("lone.instance")}
-    figure = ridge(both, words=words, axes=c.axes)
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="lone-ridge")
+    chart(ridge(both, words=words, axes=c.axes), "lone-ridge")
 
 
 def _noise(c: Choices, sizes: lone.BySize) -> None:
     words = {key: c.say(f"lone.{key}") for key in ("size", "measured", "expected")}
-    figure = noise(sizes, words=words)
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="lone-noise")
+    chart(noise(sizes, words=words), "lone-noise")
     numbers = {"count": sizes.population, "channels": cached_fold.CHANNELS, "draws": sizes.draws}
     st.caption(c.say("lone.population", **numbers))
 
 
 def _evaluation(c: Choices, found: lone.Alone) -> None:
     st.subheader(c.say("lone.evaluating"), anchor=False)
-    said = {"n": c.shape[0], "difference": _short(found.evaluated_difference)}
+    said = {"n": c.shape[0], "difference": amount(found.evaluated_difference)}
     if found.history_refusal:
         st.markdown(c.say("lone.never_trained", **said))
         return
@@ -229,12 +217,11 @@ def _table(c: Choices, sizes: lone.BySize) -> None:
         c.say("lone.gradient"): list(sizes.gradients),
         c.say("lone.noise"): sizes.noise,
     }
-    decimals = st.column_config.NumberColumn(format="%.5f")
-    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(list(table)[1:], decimals))
+    st.dataframe(table, hide_index=True, column_config=decimals(list(table)[1:]))
 
 
-def _others(c: Choices, source: Source, images: list[Any], channels: int) -> None:
-    st.markdown(c.say("lone.others_lead", channels=channels))
+def _others(c: Choices, source: Source, images: list[Any]) -> None:
+    st.markdown(c.say("lone.others_lead", channels=c.channels))
     found = cached_fold.refusals(source, c.cell[0], images)
     st.dataframe(
         {
@@ -249,12 +236,3 @@ def _others(c: Choices, source: Source, images: list[Any], channels: int) -> Non
 
 def _largest(values: records.Tensor) -> float:
     return float(np.abs(values).max()) if values.size else math.nan
-
-
-def _short(value: float) -> str:
-    """A number that is 0, or in digits, or with its power of ten."""
-    return plain(value) if abs(value) >= 1e-2 else scientific(value)
-
-
-def _tuple(shape: Sequence[int]) -> str:
-    return f"({', '.join(map(str, shape))})"

@@ -7,15 +7,26 @@ import streamlit as st
 from normviz.catalogue import evaluation
 from normviz.extents import Own
 from normviz.figures.ridge import ridge
-from normviz.figures.theme import CONFIG
 from normviz.formula import lines
 from normviz.text.lookup import section
 from normviz.ui import cached
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.maps_view import show_maps
-from normviz.ui.parts import agreement, caption, credit, disturbance, head, pass_of
+from normviz.ui.numbers import in_brackets
+from normviz.ui.parts import (
+    agreement,
+    caption,
+    chart,
+    choose,
+    controls,
+    credit,
+    disturbance,
+    failed,
+    head,
+    pass_of,
+)
 from normviz.ui.set_table import MOST, show_table
 from normviz.ui.steps import show_steps
 
@@ -26,40 +37,43 @@ def show(c: Choices) -> None:
     """The four steps of one pass."""
     say = c.say
     top = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+    with controls():
         kind = choose_kind(c)
         mode = "train"
         if c.method.evaluating:
-            mode = _buttons(c, "mode", ("train", "eval"))
-        by = _buttons(c, "rows", ("by_set", "overall"))
-    source, images = choose_input(c, kind)
+            mode = choose(c, "mode", ("train", "eval"), "forward_page.")
+        by = choose(c, "rows", ("by_set", "overall"), "forward_page.")
+    chosen, picture, affine, below = (st.container() for _ in range(4))
+    with chosen:
+        source, images = choose_input(c, kind, below)
     shown, knobs = evaluation(c.method, c.knobs) if mode == "eval" else (c.method, c.knobs)
     spec = shown.spec(**knobs)
+    gamma, beta = 1.0, 0.0
+    with affine, st.container(horizontal=True, key="nv-affine"):
+        if spec.affine.weight and not spec.second:
+            gamma = _slider(c, "gamma", 1.0)
+        if spec.affine.bias and not spec.second:
+            beta = _slider(c, "beta", 0.0)
+        if not spec.affine.weight or spec.second:
+            st.caption(say(f"forward_page.no_affine{'_second' * bool(spec.affine.weight)}", name=c.name))
     with top:
         lead = "lead_overall" if by == "overall" else "lead_sets" if spec.sets else "lead_alone"
-        head(say(f"forward_page.title_{spec.outcome}", name=c.name), say(f"forward_page.{lead}"))
-    picture = st.container()
-    gamma, beta = 1.0, 0.0
-    with st.container(horizontal=True, key="nv-affine"):
-        if spec.affine.weight and spec.affine.origin != "second":
-            gamma = _slider(c, "gamma", 1.0)
-        if spec.affine.bias and spec.affine.origin != "second":
-            beta = _slider(c, "beta", 0.0)
-        if not spec.affine.weight or spec.affine.origin == "second":
-            st.caption(say(f"forward_page.no_affine{'_second' * bool(spec.affine.weight)}", name=c.name))
+        plain = (gamma, beta) == (1.0, 0.0) or spec.affine.identity_at_start
+        outcome = spec.outcome if plain else "scaled"
+        head(say(f"forward_page.title_{outcome}", name=c.name), say(f"forward_page.{lead}"))
     try:
         with picture, st.spinner(say("agree.loading")):
             x = cached.tensor(source, images)
             what = pass_of(c, gamma=gamma, beta=beta, evaluating=mode == "eval")
             done = cached.forward(source, what, images)
     except ValueError as problem:
-        picture.error(say("error.pass", reason=str(problem)), icon=":material/error:")
+        failed(c, problem, picture)
         return
 
     found = cached.distributions(source, what, spec, SHOWN, done)
     with picture:
         figure = ridge(found, words=section(c.lang, "ridge"), axes=c.axes, overall=by == "overall")
-        st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="ridge")
+        chart(figure, "ridge")
         show_maps(c, source, images, done)
         with st.container(key="nv-check", gap="xsmall"):
             agreement(c, done)
@@ -75,19 +89,13 @@ def show(c: Choices) -> None:
             if not c.method.evaluating:
                 batch = any(shared.extent("N") != Own() for shared in spec.sets)
                 notes.append(say("forward_page.batch_only" if batch else "forward_page.same", name=c.name))
-            if spec.running and spec.sets:
+            if spec.corrected:
                 notes.append(say("forward_page.corrected"))
             st.caption(" ".join(notes))
-    st.subheader(say("forward_page.steps", cell=f"({', '.join(map(str, c.cell))})"), anchor=False)
+    st.subheader(say("forward_page.steps", cell=in_brackets(c.cell)), anchor=False)
     show_steps(c, lines(spec, layout=c.layout), cached.worked(source, spec, gamma, beta, x, done.running))
     with st.expander(say("forward_page.table"), icon=":material/table:"):
         show_table(c, cached.distributions(source, what, spec, MOST, done), c.axes, c.shape)
-
-
-def _buttons(c: Choices, key: str, options: tuple[str, ...]) -> str:
-    names = {option: c.say(f"forward_page.{option}") for option in options}
-    label = c.say(f"forward_page.{key}")
-    return pick(key, label, options, options[0], lang=c.lang, names=names, label_visibility="collapsed")
 
 
 def _slider(c: Choices, key: str, start: float) -> float:

@@ -8,23 +8,26 @@ from dataclasses import replace
 
 import streamlit as st
 
-from normviz.figures.renorm import DRAWN, renorm_figure
+from normviz.figures.renorm import renorm_figure
 from normviz.records import Tensor
 from normviz.renorm import CHANNELS, MOST, PAPER_D, PAPER_R, PRESSED, STEPS, Corrected, Opening
 from normviz.text.lookup import section
 from normviz.ui.cached_renorm import Correcting, corrected, spread
 from normviz.ui.cached_stream import NoRoom, population
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number, pick, remember, remembered
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.numbers import plain, scientific, spoken
-from normviz.ui.parts import TOLERANCE, caption, credit, head
-from normviz.ui.renorm_step import choose_step, show_step
-from normviz.ui.renorm_step import span as choose_span
-from normviz.ui.stage import stage
+from normviz.ui.parts import TOLERANCE, caption, chart, checked, credit, head
+from normviz.ui.population_notes import population_notes
+from normviz.ui.renorm_step import numbers, show_step
+from normviz.ui.step_mark import course
+from normviz.ui.transport import Transport
 
+TRANSPORT = Transport("renorm", "renorm_step", 1, STEPS, start=14, stride=2)
 #: Batch sizes that are compared.
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+Span = tuple[int, int]
 
 
 def show(c: Choices) -> None:
@@ -63,17 +66,19 @@ def show(c: Choices) -> None:
     with picture:
         with st.spinner(say("agree.loading")):
             run = corrected(what, images)
-        step = choose_step(c)
-        channel = c.cell[c.axes.index("C")]
-        figure = renorm_figure(run, channel=channel, step=step, words=section(c.lang, "renorm_figure"))
-        stage("renorm", figure, (what, channel, step, c.lang))
+        step, plays = TRANSPORT.draw(c)
+        channel = c.channel
+        with course(TRANSPORT.name):
+            figure = renorm_figure(run, channel=channel, words=section(c.lang, "renorm_figure"))
+            chart(figure, "renorm-course")
+        TRANSPORT.follow(c, step, plays, lambda now: numbers(c, run, now))
         with st.container(key="nv-check", gap="xsmall"):
             _agreement(c, run)
-            caption(c, source, count=len(images))
+            caption(c, replace(source, disturb="none"), count=len(images))
             credit(c, source)
-            _note(c, run, pool.shape[0], bounds, opening)
+            _note(c, run, pool.shape[0], len(images), bounds, opening)
     with top:
-        _head(c, run, step)
+        _head(c, run, None if plays else step)
     show_step(c, run, step, pool, images)
     _sizes(c, what, images)
 
@@ -88,7 +93,7 @@ def _opening(c: Choices, bounds: str) -> tuple[Opening, float]:
     chosen = {}
     for column, (key, default) in zip(columns, spans.items(), strict=False):
         with column:
-            chosen[key] = choose_span(c, key, c.say(f"renorm.{key}"), default, STEPS)
+            chosen[key] = _span(c, key, c.say(f"renorm.{key}"), default, STEPS)
     with columns[len(spans)]:
         momentum = number(
             "renorm_momentum", c.say("renorm.momentum"), 0.1, 0.01, 1.0, lang=c.lang, slider=True, step=0.01
@@ -96,10 +101,24 @@ def _opening(c: Choices, bounds: str) -> tuple[Opening, float]:
     return Opening(chosen.get("r_open", (0, 0)), chosen.get("d_open", (0, 0)), r_max, d_max), momentum
 
 
+def _span(c: Choices, key: str, label: str, default: Span, last: int) -> Span:
+    """Two steps between 0 and ``last``; in the link as ``10-80``."""
+
+    def parse(text: str) -> Span | None:
+        first, _, second = text.partition("-")
+        found = int(first), int(second)
+        return found if 0 <= found[0] <= found[1] <= last else None
+
+    widget = f"{key}/{c.lang}"
+    now = st.session_state.get(widget, remembered(key, parse, default))
+    first, second = st.slider(label, 0, last, now, key=widget)
+    return remember(key, (first, second), default, written=f"{first}-{second}")
+
+
 def _too_much(c: Choices, batch: int) -> str:
     """Why these batches cannot be streamed; empty where they can."""
     shape = (batch, *c.shape[1:])
-    cells, channels = math.prod(shape), c.shape[c.axes.index("C")]
+    cells, channels = math.prod(shape), c.channels
     if c.spec.sets[0].size(shape, (0,) * len(shape)) < 2:
         return c.say("renorm.lone", shape=spoken(shape))
     if cells * STEPS > MOST or channels > CHANNELS:
@@ -108,7 +127,11 @@ def _too_much(c: Choices, batch: int) -> str:
     return ""
 
 
-def _head(c: Choices, run: Corrected, step: int) -> None:
+def _head(c: Choices, run: Corrected, step: int | None) -> None:
+    """The answer, with the numbers of a step where one stands still."""
+    if step is None:
+        head(c.say("renorm.title", name=c.name), c.say("renorm.lead_none"))
+        return
     inside = ~run.clipped[step - 1]
     numbers = {
         "step": step,
@@ -127,13 +150,11 @@ def _head(c: Choices, run: Corrected, step: int) -> None:
 def _agreement(c: Choices, run: Corrected) -> None:
     """Whether the layer and the reference agree in all steps; in red where they do not."""
     numbers = {"layer": run.layer, "steps": len(run.r), "difference": scientific(run.difference)}
-    if not run.difference <= TOLERANCE[run.dtype] * max(1.0, run.largest):
-        st.error(c.say("renorm.disagree", **numbers), icon=":material/report:")
-        return
-    st.markdown(f":green[:material/check_circle:] {c.say('renorm.agree', **numbers)}")
+    fine = run.difference <= TOLERANCE[run.dtype] * max(1.0, run.largest)
+    checked(fine, c.say("renorm.agree", **numbers), c.say("renorm.disagree", **numbers))
 
 
-def _note(c: Choices, run: Corrected, samples: int, bounds: str, opening: Opening) -> None:
+def _note(c: Choices, run: Corrected, samples: int, images: int, bounds: str, opening: Opening) -> None:
     """Where the batches come from, what the schedule is, and how much of it is drawn."""
     words = [c.say("renorm.streamed", steps=len(run.r), batch=c.shape[0], samples=samples)]
     if bounds == "schedule":
@@ -149,9 +170,7 @@ def _note(c: Choices, run: Corrected, samples: int, bounds: str, opening: Openin
                 d_max=f"{opening.d_max:g}",
             )
         )
-    channels = run.r.shape[1]
-    if channels > DRAWN + 1:
-        words.append(c.say("renorm.drawn", shown=DRAWN + 1, channels=channels))
+    words += population_notes(c, samples, images, run.r.shape[1])
     st.caption(" ".join(words))
 
 

@@ -11,7 +11,6 @@ import streamlit as st
 
 from normviz.figures.stream import channels_figure, course_figure
 from normviz.figures.stream_outputs import evaluation_figure
-from normviz.figures.theme import CONFIG
 from normviz.records import Tensor
 from normviz.spec import Root
 from normviz.stream import CHANNELS, STEPS, Course, Evaluation, Plan
@@ -22,12 +21,13 @@ from normviz.ui.cached_stream import NoRoom, Streaming, Test
 from normviz.ui.choices import Choices
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.numbers import plain, spoken
-from normviz.ui.parts import credit, head
-from normviz.ui.stage import stage
-from normviz.ui.stream_controls import advance, choose_course, choose_test, playing, step_row
+from normviz.ui.parts import chart, credit, head
+from normviz.ui.population_notes import population_notes
+from normviz.ui.step_mark import course as place
+from normviz.ui.stream_controls import choose_course, choose_test
+from normviz.ui.transport import Transport
 
-#: Seconds a step stays on the screen while the stream plays.
-PACE = 0.9
+TRANSPORT = Transport("stream", "step", 0, STEPS, start=20)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Shown:
     @property
     def channel(self) -> int:
         """The pinned cell's."""
-        return self.c.cell[self.c.axes.index("C")]
+        return self.c.channel
 
     def test(self, step: int) -> Test:
         """What is evaluated at a step."""
@@ -73,7 +73,7 @@ def show(c: Choices) -> None:
             lead = c.say("stream.lead", **numbers, percent=f"{100 * momentum:g}")
         head(c.say("stream.title", name=c.name), lead)
     with transport:
-        step, plays = step_row(c)
+        step, plays = TRANSPORT.draw(c)
     plan = Plan(batch, STEPS, momentum, _eps(c), seed=c.seed)
     if drifting:
         plan = replace(plan, shift=shift, scale=scale)
@@ -87,7 +87,7 @@ def show(c: Choices) -> None:
         picture.error(c.say("stream.too_large", shape=spoken(c.shape), **numbers), icon=":material/error:")
         return
     except ValueError as problem:
-        lone = batch * math.prod(c.shape[1:]) == c.shape[c.axes.index("C")]
+        lone = batch * math.prod(c.shape[1:]) == c.channels
         words = "stream.refused" if lone else "error.pass"
         picture.warning(c.say(words, refusal=problem, reason=problem), icon=":material/warning:")
         if lone:
@@ -95,7 +95,8 @@ def show(c: Choices) -> None:
         return
     shown = Shown(c, what, images, frozen, shift, scale)
     with picture:
-        _play(shown, step, plays)
+        _charts(shown, course)
+        TRANSPORT.follow(c, step, plays, lambda now: _numbers(shown, course, now))
         _about(shown, source, course)
     with heading:
         st.subheader(c.say("stream.evaluation", held=shown.test(step).held), anchor=False)
@@ -103,47 +104,33 @@ def show(c: Choices) -> None:
         _evaluated(shown, course, step)
 
 
-def _play(shown: Shown, step: int, plays: bool) -> None:
-    """The picture of a step; while the stream plays it alone is drawn again, from results that are there already."""
-    drawn: list[int] = []
-
-    @st.fragment(run_every=PACE if plays else None)
-    def picture() -> None:
-        now = step
-        if drawn and plays:
-            now = advance() if playing() else STEPS
-            if now == STEPS:
-                st.rerun()  # the whole page: the player has stopped, and all of it shows the last step
-        drawn.append(now)
-        _picture(shown, cached_stream.course(shown.what, shown.images), now)
-
-    picture()
+def _charts(shown: Shown, course: Course) -> None:
+    """The whole course, of the pinned channel and of all; which step is looked at is marked by :mod:`step_mark`."""
+    plan, channel, frozen = shown.what.plan, shown.channel, shown.frozen
+    words = section(shown.c.lang, "stream_figure")
+    with place(TRANSPORT.name):
+        left, right = st.columns([7, 4], gap="medium")
+        with left:
+            chart(course_figure(course, plan, channel=channel, words=words, frozen=frozen), "stream-channel")
+        with right:
+            chart(
+                channels_figure(course, plan, channel=channel, words=words, frozen=frozen), "stream-channels"
+            )
 
 
-def _picture(shown: Shown, course: Course, step: int) -> None:
+def _numbers(shown: Shown, course: Course, step: int) -> None:
+    """How far the buffers are off at a step, and training from evaluation."""
     c, plan, channel = shown.c, shown.what.plan, shown.channel
     test = shown.test(step)
-    words = section(c.lang, "stream_figure")
-    words |= {k: words[k].format(channel=channel) for k in ("mean", "var")}
-    left, right = st.columns([7, 4], gap="medium")
-    frozen = shown.frozen
-    of = (shown.what, step, frozen, channel, c.lang)
-    with left:
-        figure = course_figure(course, plan, channel=channel, step=step, words=words, frozen=frozen)
-        stage("stream-course", figure, of)
-    with right:
-        figure = channels_figure(course, plan, channel=channel, step=step, words=words, frozen=frozen)
-        stage("stream-channels", figure, of)
     means, variances = course.target(plan)
     spread = math.sqrt(variances[step, channel])
     off = (course.running_mean[test.held, channel] - means[step, channel]) / spread if spread else math.nan
     ratio = course.running_var[test.held, channel] / variances[step, channel] if spread else math.nan
     gap = cached_stream.evaluation(shown.what, test, shown.images).gap
-    first, second, third = st.columns(3, gap="medium")
-    first.metric(c.say("stream.mean_now"), c.say("stream.sigmas", value=plain(off)))
-    second.metric(c.say("stream.var_now"), c.say("stream.times", value=plain(ratio)))
+    st.metric(c.say("stream.mean_now"), c.say("stream.sigmas", value=plain(off)), width="content")
+    st.metric(c.say("stream.var_now"), c.say("stream.times", value=plain(ratio)), width="content")
     told = c.say("stream.gap_help", channel=channel, most=plain(float(gap.max())))
-    third.metric(c.say("stream.gap_now"), plain(float(gap[channel])), help=told)
+    st.metric(c.say("stream.gap_now"), plain(float(gap[channel])), help=told, width="content")
 
 
 def _about(shown: Shown, source: Source, course: Course) -> None:
@@ -160,6 +147,7 @@ def _about(shown: Shown, source: Source, course: Course) -> None:
         "device": device_name(course.device),
     }
     words = [c.say("stream.about", **numbers)]
+    words += population_notes(c, course.samples, len(shown.images), course.mean.size)
     if plan.batch < c.shape[0]:
         words.append(c.say("stream.per_device", batch=plan.batch, whole=c.shape[0]))
     if not c.method.own_layer:
@@ -177,7 +165,7 @@ def _evaluated(shown: Shown, course: Course, step: int) -> None:
     if test.held < step:
         st.info(c.say("stream.moved_on", held=test.held), icon=":material/ac_unit:")
     figure = evaluation_figure(seen, words=section(c.lang, "stream_figure"))
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=CONFIG, key="stream-outputs")
+    chart(figure, "stream-outputs")
     numbers = {
         "step": step,
         "channel": channel,

@@ -16,10 +16,10 @@ from normviz.spec import Spec
 from normviz.ui import cached_weights as cached
 from normviz.ui.cached import Source
 from normviz.ui.choices import Choices
-from normviz.ui.controls import number, pick
+from normviz.ui.controls import number
 from normviz.ui.inputs import choose_kind
 from normviz.ui.numbers import plain, written
-from normviz.ui.parts import agreement, caption, default_source, head
+from normviz.ui.parts import agreement, caption, choose, controls, default_source, head
 from normviz.ui.pinned import pin
 from normviz.ui.weight_notes import (
     Followed,
@@ -49,7 +49,7 @@ def show(c: Choices) -> None:
     (norm, norm_spec), (standard, standard_spec) = rules(c)
     dim = kept_axis(norm_spec, c.shape)
     top = st.container()
-    with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+    with controls():
         source = replace(default_source(c), kind=choose_kind(c))
     setting = _setting(c, dim)
     picture = st.container()
@@ -125,8 +125,8 @@ def _choose_place(c: Choices, dim: int) -> None:
 
 
 def _buttons(c: Choices, key: str, options: tuple[str, ...]) -> str:
-    names = {option: c.say(f"weights_page.{key}_{option}") for option in options}
-    return pick(key, c.say(f"weights_page.{key}"), options, options[0], lang=c.lang, names=names)
+    label = f"weights_page.{key}"
+    return choose(c, key, options, f"{label}_", label=label, collapsed=False)
 
 
 def _train(c: Choices, source: Source) -> None:
