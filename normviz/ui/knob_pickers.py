@@ -91,6 +91,8 @@ def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float |
 
     now = remembered(knob.name, parse, knob.default, under=under)
     shown = "" if now is None else f"{now:g}"
+    if knob.shown:
+        look["width"] = 110
     text = st.text_input(
         label,
         shown,

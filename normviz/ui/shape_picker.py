@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from normviz.catalogue import METHODS
 from normviz.layouts import ACTIVATIONS, WEIGHTS, cells, layout_of
 from normviz.methods import Method
 from normviz.ui.controls import remember, remembered
@@ -24,6 +25,8 @@ DEFAULT_SHAPES: Mapping[str, tuple[int, ...]] = {
     "OIHW": (12, 8, 3, 3),
     "OI": (12, 24),
 }
+#: How many of the methods that have a layout are named.
+SOME = 3
 #: For whom the shape was last shown: a layout that does not fit is an error only where the method stayed.
 OF = "shape/of"
 
@@ -116,10 +119,12 @@ def complain(shaped: Shaped, method: Method, lang: str) -> None:
         numbers = {"shape": spoken(asked), "cells": f"{cells(asked):,}", "budget": f"{BUDGET:,}"}
         st.error(say("frame.over_budget", **numbers), icon=":material/error:")
     if shaped.misfit:
+        able = [key for key, other in METHODS.items() if shaped.misfit in other.layouts]
         words = {
             "name": say(f"method.{method.key}.name"),
             "works": "; ".join(layout_name(layout, lang) for layout in reversed(method.layouts)),
             "layout": layout_name(shaped.misfit, lang),
+            "methods": ", ".join(say(f"method.{key}.name") for key in able[:SOME]),
         }
         st.error(say("frame.misfit", **words), icon=":material/error:")
 

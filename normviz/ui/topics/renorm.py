@@ -45,9 +45,12 @@ def show(c: Choices) -> None:
             names=lambda k: say(f"renorm.{k}"),
             label_visibility="collapsed",
         )
-    source, images = choose_input(c, kind)
+    chosen = st.container()
     picture = st.container(key="nv-renorm-picture")
-    with st.container(key="nv-renorm-bounds"):
+    settings = st.container(key="nv-renorm-bounds")
+    with chosen:
+        source, images = choose_input(c, kind, settings)
+    with settings:
         opening, momentum = _opening(c, bounds)
     problem = _too_much(c, c.shape[0])
     try:
