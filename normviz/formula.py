@@ -184,7 +184,7 @@ def _correction(spec: Spec) -> str:
     old = r"\sqrt{\mathtt{running\_var}+\epsilon}"
     r = rf"r_i=\Bigl[\tfrac{{\sqrt{{\sigma_i^2+\epsilon}}}}{{{old}}}\Bigr]_{{1/r_{{\max}}}}^{{r_{{\max}}}}"
     d = rf"d_i=\Bigl[\tfrac{{\mu_i-\mathtt{{running\_mean}}}}{{{old}}}\Bigr]_{{-d_{{\max}}}}^{{d_{{\max}}}}"
-    return rf"{r}\quad {d}"
+    return stacked([r, d])
 
 
 def _affine(spec: Spec) -> tuple[str, str]:

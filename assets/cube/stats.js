@@ -1,5 +1,5 @@
 // What the readout computes from the values of a set, and how numbers are written. Pure.
-export const SYMBOLS = { mean: "μ", std: "σ", rms: "rms", norm: "‖x‖" };
+export const SYMBOLS = { mean: "μ", std: "σ", rms: "rms", norm: "‖x‖", length: "‖v‖" };
 
 /** Calls visit(value) for every cell of the box [lo, hi). */
 function eachValue(values, sizes, lo, hi, visit) {
@@ -13,7 +13,7 @@ function eachValue(values, sizes, lo, hi, visit) {
   walk(0, 0);
 }
 
-/** Biased moments in float64 and two passes, as the layers compute them: mean, std, rms, norm. */
+/** Biased moments in float64 and two passes, as the layers compute them; a weight's norm is called its length. */
 export function statistics(values, sizes, { lo, hi, size }) {
   let [sum, squares, spread] = [0, 0, 0];
   eachValue(values, sizes, lo, hi, (x) => {
@@ -24,7 +24,8 @@ export function statistics(values, sizes, { lo, hi, size }) {
   eachValue(values, sizes, lo, hi, (x) => {
     spread += (x - mean) * (x - mean);
   });
-  return { mean, std: Math.sqrt(spread / size), rms: Math.sqrt(squares / size), norm: Math.sqrt(squares) };
+  const norm = Math.sqrt(squares);
+  return { mean, std: Math.sqrt(spread / size), rms: Math.sqrt(squares / size), norm, length: norm };
 }
 
 export const countText = (n) => n.toLocaleString("en-US");

@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 #: The languages there are, by key, each in its own words.
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
+
+#: What stands between two sentences.
+BETWEEN: Mapping[str, str] = {"en": " ", "zh": ""}
 
 
 @lru_cache(maxsize=len(LANGUAGES))
@@ -32,6 +35,15 @@ def say(language: str, key: str, **numbers: Any) -> str:
     """The words of that key, with ``{name}`` replaced by what is given."""
     text = words(language)[key]
     return text.format(**numbers) if numbers else text
+
+
+def prose(language: str, sentences: Sequence[str]) -> str:
+    """Sentences one after another; Chinese has no space between them.
+
+    >>> prose("en", ["One.", "Two."]), prose("zh", ["一。", "二。"])
+    ('One. Two.', '一。二。')
+    """
+    return BETWEEN[language].join(sentences)
 
 
 def section(language: str, name: str) -> dict[str, str]:

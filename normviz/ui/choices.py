@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from normviz.layouts import WEIGHTS, layout_of
 from normviz.methods import Method
 from normviz.samples import Input, Kernel, Sample
 from normviz.spec import Spec
-from normviz.text.lookup import LANGUAGES
+from normviz.text.lookup import LANGUAGES, prose
 from normviz.ui.controls import number, pick
 from normviz.ui.knob_pickers import pick_knobs
 from normviz.ui.language import KEY as LANGUAGE
@@ -46,6 +46,10 @@ class Choices:
     def say(self, key: str, **numbers: Any) -> str:
         """Words in the visitor's language."""
         return str(speaker(self.lang)(key, **numbers))
+
+    def prose(self, sentences: Sequence[str]) -> str:
+        """Sentences one after another."""
+        return prose(self.lang, sentences)
 
     @property
     def name(self) -> str:

@@ -81,7 +81,7 @@ def show_outcomes(
     with st.container(key="nv-check", gap="xsmall"):
         for one in chosen:
             agreement(one, done[one.method.key])
-    st.caption(" ".join(_notes(c, chosen, found)))
+    st.caption(c.prose(_notes(c, chosen, found)))
 
 
 def _notes(c: Choices, chosen: Sequence[Choices], found: Outcomes) -> list[str]:

@@ -12,7 +12,7 @@ Colour = Literal["set", "all", "before", "after"]
 Axes = Sequence[tuple[str, int]]
 
 COLOURS = ("set", "all", "before", "after")
-MEASURES = ("mean", "std", "rms", "norm")
+MEASURES = ("mean", "std", "rms", "norm", "length")
 SCREEN = ("x", "y", "z", "grid")
 
 #: The texts the browser needs, and the places it fills in them.
@@ -74,7 +74,7 @@ class Cube:
     """One picture; several in one component share the camera and the lit cell.
 
     `sets` empty means that no cell shares a statistic. `measures` are what the readout says about a set,
-    among "mean", "std", "rms" and "norm"; `pinned` gives their values for the pinned cell when `values` (float32,
+    among those in `MEASURES`; `pinned` gives their values for the pinned cell when `values` (float32,
     of the tensor's shape) are not sent. `note` stands at the right of the title ("12 sets"), and a square of the colour
     `swatch` before it, which a chart beside the cubes can use as well.
     `partition=False`: "all sets" cannot be coloured, which the picture then says.

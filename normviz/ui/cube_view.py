@@ -21,7 +21,7 @@ MEASURES = {
     "unit": ("norm",),
     "response": ("norm",),
     "running": (),
-    "direction": ("norm",),
+    "direction": ("length",),
     "renormalized": ("mean", "std"),
     "mixture": ("mean", "std"),
     "transferred": ("mean", "std"),
@@ -84,5 +84,6 @@ def _measured(c: Choices, x: Tensor, measures: tuple[str, ...]) -> tuple[float, 
             "std": float(box.std()),
             "rms": square**0.5,
             "norm": (square * box.size) ** 0.5,
+            "length": (square * box.size) ** 0.5,
         }
     return tuple(by_name[name] for name in measures)

@@ -124,11 +124,11 @@ def caption(c: Choices, source: Source, *, count: int = 0) -> None:
         count=count,
     )
     if source.disturb != "none":
-        words += " " + c.say("caption.disturbed", what=c.say(f"disturb.{source.disturb}"))
+        words = c.prose([words, c.say("caption.disturbed", what=c.say(f"disturb.{source.disturb}"))])
     if c.spec.second:
         other = second(source)
         photo = c.say(f"input.{other.photo}") if other.photo else ""
-        words += " " + c.say(f"caption.second_{other.kind}", seed=other.sample.seed, photo=photo)
+        words = c.prose([words, c.say(f"caption.second_{other.kind}", seed=other.sample.seed, photo=photo)])
     st.caption(words)
 
 

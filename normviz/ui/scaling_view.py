@@ -51,7 +51,7 @@ def show_scaling(
         notes = [say("conventions.note_scaling")]
         if found.before.summary.std == 0:
             notes.append(say("conventions.note_alike"))
-        st.caption(" ".join(notes))
+        st.caption(c.prose(notes))
     with top:
         lead = say("conventions.lead_scaling")
         if sigmas:

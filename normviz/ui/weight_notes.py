@@ -54,7 +54,7 @@ def say_by_hand(
         words = c.say("weights_page.zero", count=f"{count:,}", loss=loss)
         if done.dim == 0:
             value = plain(float(np.take(other.w, setting.place, 0).flat[0]))
-            words += " " + c.say("weights_page.zero_standard", value=value)
+            words = c.prose([words, c.say("weights_page.zero_standard", value=value)])
         st.warning(words, icon=":material/warning:")
     if first.size == 1:
         st.info(c.say("weights_page.lone", value=plain(float(first.flat[0]))), icon=":material/info:")
@@ -126,7 +126,7 @@ def _why(c: Choices, done: Split, outputs: Outputs) -> None:
     if done.dim == 0:
         length = float(lengths(done.v, 0)[c.cell[0]])
         expected = plain(1 / length)
-        words += " " + c.say("weights_page.why_expected", length=plain(length), expected=expected)
+        words = c.prose([words, c.say("weights_page.why_expected", length=plain(length), expected=expected)])
     st.markdown(words)
 
 

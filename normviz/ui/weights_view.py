@@ -104,7 +104,7 @@ def show_arrows(c: Choices, shown: tuple[Panel, ...]) -> None:
     notes = [c.say("weights_page.plane", n=f"{first.size:,}")]
     if first.reach != last.reach:
         notes.append(c.say("weights_page.plane_scales", n=f"{last.size:,}", root=plain(math.sqrt(last.size))))
-    st.caption(" ".join(notes))
+    st.caption(c.prose(notes))
 
 
 def show_directions(c: Choices, shown: tuple[Panel, ...]) -> None:
@@ -126,7 +126,7 @@ def show_directions(c: Choices, shown: tuple[Panel, ...]) -> None:
         )
         words = c.say("weights_page.maps", place=place_name(c, panel.dim))
         if maps and count > MOST:
-            words += " " + c.say("weights_page.shown", shown=min(MOST, count - first), count=count)
+            words = c.prose([words, c.say("weights_page.shown", shown=min(MOST, count - first), count=count)])
         with column:
             st.markdown(f"**{c.say(f'method.{panel.method.key}.name')}**")
             show_fitted(draw(), draw(tile=SMALL), f"maps-{panel.method.key}")

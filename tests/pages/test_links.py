@@ -272,10 +272,11 @@ def test_no_link_breaks_a_page(
     given_ = noise | mangled | ({"method": method} if method else {}) | ({"shape": shape} if shape else {})
     given_.pop("look", None)  # how one looks at a cube has tests of its own
     at = visit(page, given_)
-    assert len(errors(at)) <= 1
+    assert len(errors(at)) <= 2  # a layout, and a knob
     assert valid(at)
-    # And what it says now is a good link.
-    assert seen(visit(page, {k: v for k, v in link(at).items() if k in known})) == seen(at)
+    # And what it says now is a good link: the same page, with nothing left to complain of in the frame.
+    again = visit(page, {k: v for k, v in link(at).items() if k in known})
+    assert [s for s in seen(again) if s[0] != "error"] == [s for s in seen(at) if s[0] != "error"]
 
 
 def valid(at: AppTest) -> bool:

@@ -205,7 +205,7 @@ def _beside(
         st.table(table, border="horizontal", hide_index=True)
     caption(c, source, count=len(images))
     credit(c, source)
-    st.caption(" ".join(notes))
+    st.caption(c.prose(notes))
 
 
 def _sources(c: Choices, table: Sequence[Convention]) -> None:

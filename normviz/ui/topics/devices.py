@@ -126,7 +126,7 @@ def _picture(c: Choices, what: Devices, found: DeviceStatistics, rows: str, imag
         if what.count > 1:
             notes.append(c.say("devices.note_scatter", shuffled=_short(found.shuffled_scatter)))
             notes.append(c.say("devices.note_between", share=f"{100 * found.between:.1f} %"))
-        st.caption(" ".join(notes))
+        st.caption(c.prose(notes))
         if address := _on_the_cube(c, what.count):
             st.markdown(f":material/deployed_code: [{c.say('devices.cube')}]({address})")
 

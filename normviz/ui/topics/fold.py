@@ -200,7 +200,7 @@ def _caption(c: Choices, source: Source, f: Fold, plan: Plan, count: int) -> Non
         words.append(c.say("fold.cut", most=LARGEST))
     if c.disturb != "none":
         words.append(c.say("fold.undisturbed"))
-    st.caption(" ".join(words))
+    st.caption(c.prose(words))
     credit(c, source)
 
 

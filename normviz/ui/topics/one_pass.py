@@ -91,7 +91,7 @@ def show(c: Choices) -> None:
                 notes.append(say("forward_page.batch_only" if batch else "forward_page.same", name=c.name))
             if spec.corrected:
                 notes.append(say("forward_page.corrected"))
-            st.caption(" ".join(notes))
+            st.caption(c.prose(notes))
     st.subheader(say("forward_page.steps", cell=in_brackets(c.cell)), anchor=False)
     show_steps(c, lines(spec, layout=c.layout), cached.worked(source, spec, gamma, beta, x, done.running))
     with st.expander(say("forward_page.table"), icon=":material/table:"):

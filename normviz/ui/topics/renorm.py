@@ -174,7 +174,7 @@ def _note(c: Choices, run: Corrected, samples: int, images: int, bounds: str, op
             )
         )
     words += population_notes(c, samples, images, run.r.shape[1])
-    st.caption(" ".join(words))
+    st.caption(c.prose(words))
 
 
 def _sizes(c: Choices, what: Correcting, images: Sequence[Tensor]) -> None:

@@ -152,7 +152,7 @@ def _about(shown: Shown, source: Source, course: Course) -> None:
         words.append(c.say("stream.per_device", batch=plan.batch, whole=c.shape[0]))
     if not c.method.own_layer:
         words.append(c.say("stream.stand_in", name=c.name))
-    st.caption(" ".join(words))
+    st.caption(c.prose(words))
     credit(c, source)
 
 
