@@ -17,7 +17,7 @@ from normviz.spec import L2, Response, Root, Spec, StatSet
 
 @dataclass(frozen=True)
 class Lines:
-    """The formula in four steps; a step is empty where the method has none. ``correction`` is Batch Renorm's r and d.
+    """The formula in four steps; a step is empty where the method has none. ``correction`` is Batch Renorm's r and d, a line each.
 
     With numbers the first step also says how many cells are gathered, and the last how scale and shift end. The
     last step is there once more in two, ``standardized`` and ``rescaled``, for those who show it in two.
@@ -39,7 +39,7 @@ class Lines:
             *(self.gather, self.size, self.mean, self.spread),
             *(self.correction, self.result, self.scaled),
         )
-        shown = [line for line in steps if line]
+        shown = [line for step in steps for line in step.split("\n") if line]
         return r"\begin{aligned} " + r" \\[4pt] ".join(_align(line) for line in shown) + r" \end{aligned}"
 
 
@@ -184,7 +184,7 @@ def _correction(spec: Spec) -> str:
     old = r"\sqrt{\mathtt{running\_var}+\epsilon}"
     r = rf"r_i=\Bigl[\tfrac{{\sqrt{{\sigma_i^2+\epsilon}}}}{{{old}}}\Bigr]_{{1/r_{{\max}}}}^{{r_{{\max}}}}"
     d = rf"d_i=\Bigl[\tfrac{{\mu_i-\mathtt{{running\_mean}}}}{{{old}}}\Bigr]_{{-d_{{\max}}}}^{{d_{{\max}}}}"
-    return stacked([r, d])
+    return f"{r}\n{d}"
 
 
 def _affine(spec: Spec) -> tuple[str, str]:

@@ -73,7 +73,7 @@ def worked_lines(
     core, correction = rf"\frac{{{top}}}{{{number(divisor)}}}", ""
     if spec.corrected:
         r, d = map(here, corrections(found, spec, given.shape, running=running))
-        correction = rf"r_i={number(r)}\quad d_i={number(d)}"
+        correction = f"r_i={number(r)}\nd_i={number(d)}"
         core = rf"{number(r)}\cdot {core}+{_bracket(d)}"
     result = rf"y_i={core}={number(bare)}"
     scaled = ""

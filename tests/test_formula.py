@@ -128,7 +128,7 @@ def test_batch_renorm_is_worked_out_with_r_and_d() -> None:
     x = np.array([[1.0], [5.0]])  # mean 3, std 2; the buffers' are 1 and 0.5
     spec = METHODS["batch_renorm"].spec(r_max=3.0, d_max=2.5, eps=1e-12)
     steps = worked_lines(x, spec, (1, 0), running=([1.0], [0.25]))
-    assert steps.correction == r"r_i=3.000\quad d_i=2.500"  # 4 and 4 before they were clipped
+    assert steps.correction == "r_i=3.000\nd_i=2.500"  # 4 and 4 before they were clipped
     assert steps.result == r"y_i=3.000\cdot \frac{5.000-3.000}{2.000}+2.500=5.500"
     assert "r_i" in lines(spec).correction and lines(METHODS["batch_norm"].spec()).correction == ""
 
