@@ -17,7 +17,9 @@ from normviz.spec import L2, Response, Root, Spec, StatSet
 
 @dataclass(frozen=True)
 class Lines:
-    """The formula in four steps; a step is empty where the method has none. ``correction`` is Batch Renorm's r and d, a line each.
+    """The formula in four steps; a step is empty where the method has none.
+
+    ``correction`` is Batch Renorm's r and d, a line each.
 
     With numbers the first step also says how many cells are gathered, and the last how scale and shift end. The
     last step is there once more in two, ``standardized`` and ``rescaled``, for those who show it in two.
