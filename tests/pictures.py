@@ -49,6 +49,8 @@ PICTURES = (
         "/forward?method=group_norm&input=photo&photo=china&shape=4x12x32x32&cell=0x5x9x12",
         full=True,
     ),
+    Picture("compare", "/compare?cell=0x5x1x0"),
+    Picture("stream", "/forward?topic=stream"),
     Picture("phone", "/?method=layer_norm&cell=0x5x1x0", phone=True),
 )
 
