@@ -10,7 +10,7 @@ from normviz.ui.compare_view import SENT, show_cubes, show_outcomes, show_relati
 from normviz.ui.controls import pick
 from normviz.ui.cube_view import COLOURS
 from normviz.ui.inputs import choose_input, choose_kind
-from normviz.ui.parts import caption, credit, head, pass_of
+from normviz.ui.parts import caption, controls, credit, failed, head, pass_of
 
 c: Choices = st.session_state["choices"]
 say = c.say
@@ -37,9 +37,11 @@ with top:
     head(say("compare_page.title", count=count), say(f"compare_page.{lead}"))
 cubes = st.container()
 st.subheader(say("compare_page.outcomes", count=count), anchor=False)
-with st.container(horizontal=True, vertical_alignment="center", key="nv-controls"):
+with controls():
     kind = choose_kind(c)
-source, images = choose_input(c, kind)
+chosen_input, outcomes, sliders = (st.container() for _ in range(3))
+with chosen_input:
+    source, images = choose_input(c, kind, sliders)
 
 values = values_sent(colour, c, len(keys))
 sent = values <= SENT
@@ -53,15 +55,16 @@ try:
         if not sent:
             numbers = {"values": f"{values:,}", "most": f"{SENT:,}"}
             st.info(say("compare_page.too_many_values", **numbers), icon=":material/info:")
-    with st.spinner(say("agree.loading")):
+    with outcomes, st.spinner(say("agree.loading")):
         done |= {key: cached.forward(source, what, images) for key, what in passes.items() if key not in done}
         found = cached_compare.outcomes(source, tuple(passes.values()), images)
 except ValueError as problem:
-    st.error(say("error.pass", reason=str(problem)), icon=":material/error:")
+    failed(c, problem, outcomes)
 else:
-    show_outcomes(c, chosen, found, done)
-    caption(c, source, count=len(images))
-    credit(c, source)
+    with outcomes:
+        show_outcomes(c, chosen, found, done)
+        caption(c, source, count=len(images))
+        credit(c, source)
     st.subheader(say("compare_page.relations"), anchor=False)
     if c.weighs:
         st.caption(say("compare_page.relations_weights"))

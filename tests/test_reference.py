@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -114,12 +115,54 @@ BY_HAND: dict[tuple[str, str], Callable[[torch.Tensor], torch.Tensor]] = {
     ("l2_norm", "NCHW"): lambda x: nn.functional.normalize(x, dim=1),
     ("l2_norm", "NLC"): lambda x: nn.functional.normalize(x, dim=-1),
     ("l2_norm", "NC"): lambda x: nn.functional.normalize(x, dim=1),
+    ("batch_renorm", "NCHW"): lambda x: renormalized(x, (0, 2, 3)),
+    ("batch_renorm", "NLC"): lambda x: renormalized(x, (0, 1)),
+    ("batch_renorm", "NC"): lambda x: renormalized(x, (0,)),
+    ("batch_norm_devices", "NCHW"): lambda x: torch.cat([nn.BatchNorm2d(6).double()(p) for p in x.chunk(2)]),
+    ("batch_norm_devices", "NC"): lambda x: torch.cat([nn.BatchNorm1d(6).double()(p) for p in x.chunk(2)]),
+    ("sync_batch_norm", "NCHW"): lambda x: nn.BatchNorm2d(6).double()(x),
+    ("batch_norm_frozen", "NCHW"): lambda x: nn.BatchNorm2d(6).double().eval()(x),
+    ("switchable_norm", "NCHW"): lambda x: mixed(x, (2, 3), (1, 2, 3), (0, 2, 3)),
+    ("switchable_norm", "NLC"): lambda x: mixed(x, (1,), (1, 2), (0, 1)),
+    ("adaptive_instance_norm", "NCHW"): lambda x: nn.InstanceNorm2d(6).double()(x),  # with no second input
+    ("weight_norm", "OIHW"): lambda x: parametrized(nn.Conv2d(6, 4, (3, 5), bias=False), x),
+    ("weight_norm", "OI"): lambda x: parametrized(nn.Linear(6, 6, bias=False), x),
+    ("weight_standardization", "OIHW"): lambda x: standardized_rows(x),
+    ("weight_standardization", "OI"): lambda x: standardized_rows(x),
 }
+
+
+def renormalized(x: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+    """Algorithm 1 of Ioffe 2017 with a new layer's buffers (0 and 1), r_max = 3 and d_max = 5."""
+    mu, sigma, old = x.mean(axes, True), (x.var(axes, False, keepdim=True) + 1e-5).sqrt(), math.sqrt(1 + 1e-5)
+    return (x - mu) / sigma * (sigma / old).clip(1 / 3, 3) + (mu / old).clip(-5, 5)
+
+
+def mixed(x: torch.Tensor, *sets: tuple[int, ...]) -> torch.Tensor:
+    """Equation 3 of Luo et al. 2019, all weights equal."""
+    mu = sum((x.mean(axes, True) for axes in sets), torch.zeros(())) / 3
+    var = sum((x.var(axes, False, keepdim=True) for axes in sets), torch.zeros(())) / 3
+    return (x - mu) / (var + 1e-5).sqrt()
+
+
+def parametrized(layer: nn.Module, v: torch.Tensor) -> torch.Tensor:
+    """The weight of torch's own parametrization, given this one."""
+    nn.utils.parametrizations.weight_norm(layer.double())
+    layer.weight = v
+    weight: torch.Tensor = layer.weight
+    return weight
+
+
+def standardized_rows(w: torch.Tensor) -> torch.Tensor:
+    """Equation 5 of Qiao et al. 2019."""
+    rows = w.flatten(1)
+    rows = rows - rows.mean(1, keepdim=True)
+    return (rows / (rows.square().mean(1, keepdim=True) + 1e-5).sqrt()).view_as(w)
 
 
 @pytest.mark.parametrize(("key", "layout"), BY_HAND)
 def test_it_is_torchs_layer_as_one_would_write_it(key: str, layout: str) -> None:
-    shape = {"NCHW": (4, 6, 3, 5), "NLC": (4, 7, 6), "NC": (5, 6)}[layout]
+    shape = {"NCHW": (4, 6, 3, 5), "NLC": (4, 7, 6), "NC": (6, 6), "OIHW": (4, 6, 3, 5), "OI": (6, 6)}[layout]
     x = values(shape, 3)
     knobs = {"num_groups": 3} if key == "group_norm" else {}
     with torch.no_grad():
