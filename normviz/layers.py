@@ -23,7 +23,8 @@ class Layer:
     them elsewhere than the layer: (1, -1) for a channels-last layer on (N, C, H, W). ``unsqueeze`` adds a last axis of
     length 1 for layers that want one. ``function`` calls ``nn.functional`` instead of a class. A layer that is
     ``written`` is no class of torch's: its name is that of the class the function gives. One with ``second`` takes
-    another input of the same shape, called ``style``. ``frozen`` parameters are not trained.
+    another input of the same shape, called ``style``. ``frozen`` parameters are not trained. ``note`` is a comment for
+    those who read the code.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Layer:
     written: Written | None = None
     second: bool = False
     frozen: bool = False
+    note: str = ""
 
     def build(self, nn: ModuleType) -> Any:
         """The ``torch.nn.Module``."""
@@ -51,10 +53,11 @@ class Layer:
         """The lines that make the layer; empty for a function, which needs none."""
         if self.function:
             return ""
+        before = f"# {self.note}\n" if self.note else ""
         after = ".eval()" if self.evaluating else ""
         after += ".requires_grad_(False)" if self.frozen else ""
         if self.written is None:
-            return f"layer = nn.{self.name}({self._arguments()}){after}"
+            return f"{before}layer = nn.{self.name}({self._arguments()}){after}"
         return f"{source(self.written)}\n\n\nlayer = {self.name}({self._arguments()}){after}"
 
     def calling(self) -> str:

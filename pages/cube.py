@@ -27,7 +27,7 @@ c: Choices = st.session_state["choices"]
 source, what = default_source(c), pass_of(c)
 layout = c.layout
 running = c.spec.running is not None
-method = {"name": c.name, "who": c.say(f"method.{c.method.key}.who")}
+method = {"name": c.name, "who": c.who}
 head(c.say("cube_page.title", **method), lead_numbers(c))
 
 left, right = st.columns([7, 4], gap="large")

@@ -36,6 +36,9 @@ FROZEN = Paper(
     "https://arxiv.org/abs/1512.03385",
 )
 
+#: torch's SyncBatchNorm trains on several GPUs only; what it computes is Batch Norm of the whole batch.
+SYNCHRONIZE = "In one process; with one on each GPU: layer = nn.SyncBatchNorm.convert_sync_batchnorm(layer)"
+
 layer = by_channel("BatchNorm")
 
 
@@ -86,7 +89,7 @@ ENTRIES = (
         "batch",
         BATCH_NORM,
         rule=lambda devices, eps, affine: Spec(
-            across(Groups(devices)), divisor=Root(eps), affine=learned(affine, ("C",))
+            across(Groups(devices, "devices")), divisor=Root(eps), affine=learned(affine, ("C",))
         ),
         layer=lambda n, axes, **knobs: our_own("BatchNormDevices", batch_norm_devices, n, axes, **knobs),
         knobs=(Knob("devices", 2, "K", divides="N", low=1), EPS, affine()),
@@ -98,8 +101,7 @@ ENTRIES = (
         "batch",
         SYNCHRONIZED,
         rule=lambda eps, affine: Spec(across(WHOLE), divisor=Root(eps), affine=learned(affine, ("C",))),
-        # torch's SyncBatchNorm trains on several GPUs only; what it computes is Batch Norm of the whole batch.
-        layer=layer,
+        layer=lambda n, axes, **knobs: layer(n, axes, note=SYNCHRONIZE, **knobs),
         knobs=(EPS, affine()),
         evaluating="batch_norm_eval",
         own_layer=False,

@@ -44,7 +44,7 @@ def by_channel(name: str) -> Any:
 
     def layer(n: Lengths, axes: str, *, lone: bool = False, **given: Any) -> Layer:
         rank = "2d" if axes == "NCHW" else "1d"
-        modes = {name: given.pop(name) for name in ("evaluating", "frozen") if name in given}
+        modes = {name: given.pop(name) for name in ("evaluating", "frozen", "note") if name in given}
         arguments = {"num_features": n["C"], **given}
         return Layer(name + rank, arguments, to_first(axes), unsqueeze=lone and axes == "NC", **modes)
 

@@ -13,7 +13,7 @@ from normviz.layouts import WEIGHTS, layout_of
 from normviz.methods import Method
 from normviz.samples import Input, Kernel, Sample
 from normviz.spec import Spec
-from normviz.text.lookup import LANGUAGES, prose
+from normviz.text.lookup import LANGUAGES, prose, words
 from normviz.ui.controls import number, pick
 from normviz.ui.knob_pickers import pick_knobs
 from normviz.ui.language import KEY as LANGUAGE
@@ -55,6 +55,12 @@ class Choices:
     def name(self) -> str:
         """The method's name."""
         return self.say(f"method.{self.method.key}.name")
+
+    @property
+    def who(self) -> str:
+        """Which cells share, in a phrase; some methods share otherwise on another layout."""
+        own = f"method.{self.method.key}.who_{self.layout}"
+        return self.say(own if own in words(self.lang) else f"method.{self.method.key}.who")
 
     @property
     def sample(self) -> Sample:

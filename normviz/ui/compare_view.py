@@ -61,7 +61,7 @@ def _cube(c: Choices, colour: Colour, x: Tensor, done: Mapping[str, Forward], nu
     values = {"before": x, "after": made.y if made else None}.get(colour)
     count = c.spec.statistic_count(c.shape)
     kind = "set" if c.spec.sets else "buffer"
-    who = c.say(f"method.{c.method.key}.who")
+    who = c.who
     note = c.say(f"compare_page.{kind}_one" if count == 1 else f"compare_page.{kind}s", count=f"{count:,}")
     return replace(
         cube_of(c, x, values, made.running if made else None),

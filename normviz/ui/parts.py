@@ -156,7 +156,9 @@ def disturbance(c: Choices, done: records.Forward) -> None:
         return
     if c.disturb == "constant":
         value = plain(float(done.y[c.cell]))
-        st.info(c.say("disturb.note_constant", value=value), icon=":material/science:")
+        # Only a variance becomes 0: a root mean square, a length, a response do not.
+        note = "note_constant" if c.spec.centred else "note_alike"
+        st.info(c.say(f"disturb.{note}", value=value), icon=":material/science:")
         return
     reached = int((~np.isfinite(done.y)).sum())
     st.info(c.say(f"disturb.note_{c.disturb}", count=f"{reached:,}"), icon=":material/science:")

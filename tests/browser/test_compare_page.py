@@ -145,7 +145,7 @@ def test_methods_are_chosen_and_the_link_brings_them_back(
     wait_address(page, "methods", ".".join((*FIGURE_2, "positional_norm")))
     wait_ready(page, cube=True)
     expect(page.locator(".nv-figure")).to_have_count(5)
-    page.get_by_test_id("stPopoverBody").get_by_text("Layer Norm (C, H, W)", exact=True).click()
+    page.get_by_test_id("stPopoverBody").get_by_text("Layer Norm", exact=True).click()
     chosen = ("batch_norm", "instance_norm", "group_norm", "positional_norm")
     wait_address(page, "methods", ".".join(chosen))
     wait_ready(page, cube=True)

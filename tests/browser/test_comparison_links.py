@@ -89,7 +89,7 @@ def test_a_phone_shows_a_card_for_each_method(phone: Page, app_url: str) -> None
     expect(cards).to_have_count(4)
     assert [card.get_by_role("heading").inner_text() for card in cards.all()] == [
         "Batch Norm",
-        "Layer Norm (C, H, W)",
+        "Layer Norm",
         "Instance Norm",
         "Group Norm · G = 4",
     ]

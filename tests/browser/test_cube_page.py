@@ -85,7 +85,7 @@ def test_turning_keeps_the_camera_across_a_method_change(page: Page, app_url: st
     turned = look(page)
     assert turned.camera != home
     wait_address(page, "look", turned.look)
-    choose(page, "Method", "Layer Norm (C, H, W)")
+    choose(page, "Method", "Layer Norm")
     assert choices_of(page)["method"] == "layer_norm"
     seen = look(page)
     assert seen.camera == turned.camera

@@ -59,7 +59,7 @@ def show(c: Choices) -> None:
     with top:
         lead = "lead_overall" if by == "overall" else "lead_sets" if spec.sets else "lead_alone"
         plain = (gamma, beta) == (1.0, 0.0) or spec.affine.identity_at_start
-        outcome = spec.outcome if plain else "scaled"
+        outcome = spec.outcome if plain else "scaled" if spec.affine.bias else "scaled_only"
         head(say(f"forward_page.title_{outcome}", name=c.name), say(f"forward_page.{lead}"))
     try:
         with picture, st.spinner(say("agree.loading")):
