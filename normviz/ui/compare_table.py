@@ -100,7 +100,7 @@ def _title(c: Choices) -> str:
 
 
 def _principle(c: Choices) -> str:
-    who = c.say(f"method.{c.method.key}.who")
+    who = c.who
     lines = [_along(c, shared, apart=len(c.spec.sets) == 1) for shared in c.spec.sets]
     return "  \n".join([who, *(lines or [c.say("comparison.axes.nothing")])])
 
