@@ -100,9 +100,8 @@ def _title(c: Choices) -> str:
 
 
 def _principle(c: Choices) -> str:
-    who = c.who
     lines = [_along(c, shared, apart=len(c.spec.sets) == 1) for shared in c.spec.sets]
-    return "  \n".join([who, *(lines or [c.say("comparison.axes.nothing")])])
+    return "  \n".join([c.who, *(lines or [c.say("comparison.axes.nothing")])])
 
 
 def _along(c: Choices, shared: StatSet, apart: bool) -> str:
