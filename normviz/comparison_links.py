@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from normviz.comparison import on_weights
+from normviz.convention_table import aspects
 from normviz.methods import Method
 
 Choices = tuple[tuple[str, str], ...]
@@ -48,15 +49,14 @@ def on_activations(method: Method) -> bool:
     return not on_weights(method)
 
 
-def has_averages(method: Method) -> bool:
-    """Whether it keeps running averages, or reads them."""
-    return bool(method.evaluating or method.spec().running)
+def moves_averages(method: Method) -> bool:
+    """Whether training moves running averages: not where they are frozen."""
+    return "running" in aspects(method)
 
 
 def gathers_averages(method: Method) -> bool:
-    """Whether its stream shows them: not where they are frozen, nor where they only correct the batch's."""
-    spec = method.spec()
-    return has_averages(method) and not spec.corrected and spec.affine.origin != "frozen"
+    """Whether its stream shows them: not where they only correct the batch's."""
+    return moves_averages(method) and not method.spec().corrected
 
 
 SETS, PASS = View("cube"), View("forward")
@@ -81,8 +81,8 @@ DERIVED = (
     Seen("learned", SCALED, lambda m: bool(m.spec().affine.weight) and not m.spec().affine.bias and on_activations(m)),
     Seen("learned", WEIGHTS, lambda m: m.spec().affine.identity_at_start),
     Seen("modes", STREAM, gathers_averages),
-    Seen("modes", CONVENTIONS, has_averages),
-    Seen("modes", PASS, lambda m: not has_averages(m) and on_activations(m)),
+    Seen("modes", CONVENTIONS, moves_averages),
+    Seen("modes", PASS, lambda m: not moves_averages(m) and on_activations(m)),
     Seen("batch", NAN, on_activations),
 )  # fmt: skip
 

@@ -169,9 +169,11 @@ def aspects(method: Method) -> tuple[str, ...]:
     """The aspects of this method that the frameworks do differently, asked of its Spec."""
     spec = method.spec()
     sets = spec.sets
+    # A frozen layer reads averages that no batch moves any more.
+    moved = spec.running is not None and spec.affine.origin != "frozen"
     one_sample = len(sets) == 1 and sets[0].extent("N") == Own() and sets[0].extent("C") == Whole()
     applies = {
-        "running": spec.running is not None or bool(method.evaluating),
+        "running": moved or bool(method.evaluating),
         "response": isinstance(spec.divisor, Response),
         "axes": isinstance(spec.divisor, Root) and one_sample and bool(spec.affine.weight),
         "start": spec.affine.identity_at_start,

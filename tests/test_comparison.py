@@ -328,3 +328,12 @@ def test_the_same_cells_stand_as_cards() -> None:
     cards = "\n".join(element.value for element in at.markdown)
     assert all(text in cards for text in found.to_numpy().flat)
     assert {element.value for element in at.subheader} >= set(found.columns)
+
+
+def test_modes_lead_to_averages_only_where_training_moves_them() -> None:
+    def topics(key: str) -> list[str]:
+        return [view.topic or view.page for view in views(METHODS[key], "modes")]
+
+    assert topics("batch_norm") == ["stream", "conventions"]
+    assert topics("batch_renorm") == ["conventions"]
+    assert topics("batch_norm_frozen") == ["forward"]

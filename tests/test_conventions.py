@@ -241,6 +241,7 @@ def test_every_method_has_an_aspect_asked_of_its_spec() -> None:
         if "eps" in found:
             assert any(knob.name == "eps" for knob in method.knobs), key
     assert aspects(nv.METHODS["batch_norm"]) == aspects(nv.METHODS["batch_norm_eval"]) == ("running", "eps")
+    assert aspects(nv.METHODS["batch_norm_frozen"]) == ("eps",)  # its averages never move
     assert aspects(nv.METHODS["rms_norm"]) == ("axes", "eps")
     assert "axes" not in aspects(nv.METHODS["positional_norm"])
     assert aspects(nv.METHODS["weight_norm"]) == ("start",)

@@ -110,8 +110,8 @@ def bars(
     """The lengths before (grey) and after (green), a pair of bars for each place along the axis ``dim``.
 
     At most 24 pairs, with that of ``place`` among them, which is marked. ``other`` is a length to compare with, drawn
-    as a dashed line where it is within ``reach``. ``axis`` names the axis; ``words`` has ``v``, ``w``, ``length``,
-    and ``other`` with a place for the length.
+    as a dashed line where it is within ``reach``, and named in the legend. ``axis`` names the axis; ``words`` has
+    ``v``, ``w``, ``length``, and ``other`` with a place for the length.
     """
     sizes = [lengths(kernel, dim) for kernel in (before, after)]
     first = window(place, len(sizes[0]), BARS)
@@ -130,17 +130,15 @@ def bars(
                 hovertemplate="%{x}: %{y:.4g}<extra></extra>",
             )
         )
-    _legend(figure, words["v"], words["w"])
+    entries = []
     if other is not None and np.isfinite(other):
         inside = other <= reach
         if inside:
             figure.add_hline(y=other, line={"color": OTHER, "width": 1.25, "dash": "dash"})
         text = words["other"].format(length=number(other)) + ("" if inside else " ↑")
-        figure.add_annotation(
-            xref="paper", x=1, xanchor="right", yref="y" if inside else "paper", y=other if inside else 1,
-            yanchor="bottom", showarrow=False, font={"size": 13},
-            text=marked((OTHER, "■", text)),
-        )  # fmt: skip
+        entries.append((OTHER, "■", text))
+    # Above the plot, where it covers no bar.
+    _legend(figure, words["v"], words["w"], *entries)
     figure.update_xaxes(fixedrange=True, showgrid=False, tickangle=0, ticks="", type="category")
     figure.update_yaxes(
         fixedrange=True, range=[0, reach], ticks="", title={"text": words["length"], "font": {"size": 13}}
@@ -186,5 +184,5 @@ def _head(figure: Figure, x: float, y: float, colour: str, size: float, width: f
     )  # fmt: skip
 
 
-def _legend(figure: Figure, before: str, after: str) -> None:
-    legend(figure, marked((BEFORE, "■", before), (AFTER, "■", f"<b>{after}</b>")), size=15)
+def _legend(figure: Figure, before: str, after: str, *more: tuple[str, str, str]) -> None:
+    legend(figure, marked((BEFORE, "■", before), (AFTER, "■", f"<b>{after}</b>"), *more), size=15)

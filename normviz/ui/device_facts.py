@@ -1,4 +1,5 @@
-"""What synchronising sends and what a checkpoint saves, in four cards; and the table of every device."""
+"""What synchronizing sends and what a checkpoint saves, in four cards; the table of every device;
+and what torch says of a single value."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from normviz.ui.cached import MOMENTUM
 from normviz.ui.cached_devices import Devices
 from normviz.ui.choices import Choices
 from normviz.ui.parts import decimals
+from normviz.ui.serving import compute_slot
 
 #: As many samples of a device as a table's cell names.
 NAMED = 12
@@ -45,7 +47,7 @@ def show_facts(c: Choices, what: Devices, found: DeviceStatistics) -> None:
 
 
 def show_table(c: Choices, found: DeviceStatistics, number: int) -> None:
-    """A row a device, and the synchronised one; mean and standard deviation are of the set of this number."""
+    """A row a device, and the synchronized one; mean and standard deviation are of the set of this number."""
     say = c.say
     with np.errstate(all="ignore"):
         scatter = np.sqrt((found.shift**2).mean(1))
@@ -64,9 +66,38 @@ def show_table(c: Choices, found: DeviceStatistics, number: int) -> None:
         st.dataframe(columns, hide_index=True, column_config=decimals(numeric))
 
 
+def show_lone(c: Choices, found: DeviceStatistics) -> None:
+    """What torch says of a device, or of a whole batch, with one value a set, and what the formula gives."""
+    told = {sample for share in found.samples for sample in share}
+    flat = bool((found.joined_var == 0).all())
+    if 1 in found.values:
+        refusal = _refusal(found.sets)
+        said = [c.say("devices.lone_refused", refusal=refusal)] if refusal else []
+        batch = flat and len(told) == 1
+        st.info(
+            c.prose([*said, c.say(f"devices.lone_{'batch' if batch else 'device'}")]), icon=":material/info:"
+        )
+    elif flat:
+        st.info(c.say("devices.flat"), icon=":material/info:")
+
+
+def _refusal(sets: int) -> str:
+    """torch's sentence where its Batch Norm is to train on one value a set; empty where it does not refuse."""
+    with compute_slot():
+        from normviz.nets.synchronized import one_process
+
+        lone = np.zeros((1, sets))
+        try:
+            one_process(lone, lone, eps=1e-5, momentum=MOMENTUM)
+        except ValueError as refused:
+            return str(refused)
+    return ""
+
+
 def _away(found: DeviceStatistics) -> float:
-    """How far one step takes device 0's running mean from the synchronised one, where it is furthest."""
-    away = np.abs(found.mean[0] - found.joined_mean)
+    """How far one step takes device 0's running mean from the synchronized one, where it is furthest."""
+    with np.errstate(invalid="ignore"):
+        away = np.abs(found.mean[0] - found.joined_mean)
     return MOMENTUM * float(away[np.isfinite(away)].max(initial=0.0))
 
 

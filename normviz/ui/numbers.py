@@ -29,10 +29,15 @@ def plain(value: float) -> str:
 
     >>> plain(-1.5)
     '−1.500'
+
+    What rounds to nothing has no sign:
+
+    >>> plain(-0.0004)
+    '0.000'
     """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("−∞" if value < 0 else "∞")
-    return f"{value:.3f}".replace("-", "−")
+    return f"{value:z.3f}".replace("-", "−")
 
 
 def amount(value: float) -> str:

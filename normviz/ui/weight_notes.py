@@ -70,7 +70,7 @@ def show_notes(c: Choices, done: Split, followed: Followed) -> None:
     outputs, found = followed
     columns = st.columns(3, gap="small")
     with columns[0].container(border=True, height="stretch", key="nv-step-where"):
-        _where(c, outputs)
+        _where(c, done, outputs)
     with columns[1].container(border=True, height="stretch", key="nv-step-why"):
         _why(c, done, outputs)
     with columns[2].container(border=True, height="stretch", key="nv-step-gradient"):
@@ -95,7 +95,7 @@ def show_notes(c: Choices, done: Split, followed: Followed) -> None:
         st.caption(c.say("weights_page.gradient_input", count=found.count, loss=plain(found.loss)))
 
 
-def _where(c: Choices, outputs: Outputs) -> None:
+def _where(c: Choices, done: Split, outputs: Outputs) -> None:
     numbers = {
         "count": outputs.count,
         "difference": scientific(outputs.alone),
@@ -111,7 +111,8 @@ def _where(c: Choices, outputs: Outputs) -> None:
     )
     # A kernel of zeros spreads nothing, so there is no ratio to tell.
     scales = ("where_scale",) if math.isfinite(outputs.weight_norm + outputs.standardized) else ()
-    for line in ("where_text", "where_alone", *scales):
+    alone = f"where_alone{_reach(done, outputs.alone)}"
+    for line in ("where_text", alone, *scales):
         st.markdown(c.say(f"weights_page.{line}", **numbers))
     st.caption(c.say("weights_page.where_input", count=outputs.count))
 
@@ -119,7 +120,9 @@ def _where(c: Choices, outputs: Outputs) -> None:
 def _why(c: Choices, done: Split, outputs: Outputs) -> None:
     st.markdown(f"**{c.say('weights_page.why')}**")
     st.latex(r"g=\|v\| \;\Rightarrow\; w=\frac{\|v\|\,v}{\|v\|}=v", width="content")
-    st.markdown(c.say("weights_page.why_identity", difference=scientific(done.start)))
+    missing = int(np.isnan(done.w).sum())
+    numbers = {"difference": scientific(done.start), "count": f"{missing:,}", "all": f"{done.w.size:,}"}
+    st.markdown(c.say(f"weights_page.why_identity{_reach(done, done.start)}", **numbers))
     if not math.isfinite(outputs.unit):
         return
     words = c.say("weights_page.why_flax", output=c.cell[0], ratio=plain(outputs.unit))
@@ -128,6 +131,13 @@ def _why(c: Choices, done: Split, outputs: Outputs) -> None:
         expected = plain(1 / length)
         words = c.prose([words, c.say("weights_page.why_expected", length=plain(length), expected=expected)])
     st.markdown(words)
+
+
+def _reach(done: Split, difference: float) -> str:
+    """Which sentence tells a largest difference: where w has NaN, it is one over the other cells, or over none."""
+    if math.isnan(difference):
+        return "_none"
+    return "_partly" if np.isnan(done.w).any() else ""
 
 
 def _signed(value: float) -> str:

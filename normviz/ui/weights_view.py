@@ -136,18 +136,30 @@ def show_directions(c: Choices, shown: tuple[Panel, ...]) -> None:
 def show_lengths(c: Choices, done: Split, shown: tuple[Panel, ...]) -> None:
     """The lengths of all arrows, and where the other rule would put them."""
     first, last = shown[0], shown[-1]
+    words = section(c.lang, "weights_figure")
+    other = _other(last)
+    if other != last.lengths[1]:
+        # The arrow looked at has no length: the line is that of the others.
+        words["other"] = words["rest"].replace("{index}", place_name(c, last.dim).strip())
     figure = bars(
         done.v,
         done.w,
         dim=first.dim,
         place=first.place,
         reach=first.reach,
-        words=section(c.lang, "weights_figure"),
+        words=words,
         axis=c.axes[first.dim].lower(),
-        other=last.lengths[1] if first.dim == last.dim else None,
+        other=other if first.dim == last.dim else None,
     )
     st.markdown(f"**{c.say('weights_page.bars')}**")
     chart(figure, "bars")
+
+
+def _other(panel: Panel) -> float:
+    """The length that this rule gives the arrow looked at; where that is 0, the middle one of those that have any."""
+    own, sizes = panel.lengths[1], lengths(panel.after, panel.dim)
+    some = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return float(np.median(some)) if own == 0 and some.size else own
 
 
 def place_name(c: Choices, dim: int) -> str:

@@ -103,7 +103,8 @@ def test_bars_are_lengths(v: np.ndarray) -> None:
     np.testing.assert_allclose(figure.data[1].y, 2 * sizes)
     assert [("<b>" in name) for name in figure.data[0].x] == [False, False, True, False, False]
     assert figure.layout.shapes[0].y0 == 8.5
-    assert any("andere: 8.5" in text for text in texts(figure))
+    (legend,) = [a for a in figure.layout.annotations if "andere: 8.5" in a.text]
+    assert (legend.yref, legend.y, legend.yanchor) == ("paper", 1, "bottom")
 
 
 def test_a_length_beyond_the_axis_is_said_and_not_drawn(v: np.ndarray) -> None:

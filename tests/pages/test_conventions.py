@@ -150,7 +150,8 @@ def test_the_lead_says_what_is_true_of_these_readings() -> None:
         square = texts(open_topic(lang, method="layer_norm", aspect="axes", shape="8x4x4x4"))
         assert say(lang, "conventions.lead_axes_alike", most="8") not in square
         kernel = texts(open_topic(lang, method="weight_standardization", aspect="eps"))
-        end = say(lang, "conventions.lead_eps_unbiased", low="", high="|", difference="").split("**")[4]
+        end = say(lang, "conventions.lead_eps_unbiased", low="", high="|", effect="\n")
+        end = end.split("**")[4].split("\n")[0]
         assert end in kernel and say(lang, "conventions.untold") not in kernel
 
 
@@ -176,3 +177,19 @@ def test_a_photograph_and_float64() -> None:
     assert errors(at) == [] and "float64" in texts(at)
     for method, aspect in (("batch_norm", "running"), ("layer_norm", "axes"), ("weight_norm", "start")):
         assert checks(open_topic(method=method, aspect=aspect, dtype="float64"))[1] == 0
+
+
+def test_a_lead_counts_what_is_equal_once() -> None:
+    for lang in LANGUAGES:
+        clause = say(lang, "conventions.effect.same", most="32")
+        assert clause in texts(open_topic(lang, method="layer_norm", aspect="axes", shape="4x10x16"))
+        assert clause not in texts(open_topic(lang, method="layer_norm", aspect="axes"))
+        for method, aspect in (("batch_norm", "eps"), ("l2_norm", "eps"), ("layer_norm", "axes")):
+            at = open_topic(lang, method=method, aspect=aspect, disturb="constant")
+            assert "**0**" not in texts(at), (method, lang)
+
+
+def test_a_frozen_layer_has_no_running_averages_to_follow() -> None:
+    at = open_topic(method="batch_norm_frozen", aspect="running")
+    assert errors(at) == [] and "aspect" not in link(at)
+    assert "running variance" not in texts(at)

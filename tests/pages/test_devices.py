@@ -150,4 +150,40 @@ def test_too_many_processes_and_too_few_values_are_said() -> None:
     at = open_devices(devices="16", shape="16x12x4x4")
     assert "8 devices" in at.info[0].value and not [b for b in at.button if b.key == "nv-device-run"]
     at = open_devices(devices="1", shape="1x6")
-    assert "larger batch" in at.info[0].value and errors(at) == []
+    assert any("larger batch" in box.value for box in at.info) and errors(at) == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("more", [{"devices": "1"}, {}, {"devices": "4", "way": "pad"}])
+def test_a_batch_of_one_value_a_set_says_what_torch_says(lang: str, more: dict[str, str]) -> None:
+    at = open_devices(lang=lang, shape="1x12", **more)
+    (sentence,) = [box.value for box in at.info if "Expected more than 1 value per channel" in box.value]
+    assert say(lang, "devices.lone_batch") in sentence
+    assert [m.value for m in at.metric][2:] == ["–", "–"] and not at.get("plotly_chart")
+    assert "nan" not in texts(at).lower() and errors(at) == []
+
+
+def test_devices_of_one_value_a_set() -> None:
+    at = open_devices(shape="8x12", devices="8")
+    (sentence,) = [box.value for box in at.info if "Expected more than 1 value per channel" in box.value]
+    assert say("en", "devices.lone_device") in sentence and at.get("plotly_chart")
+    assert at.metric[3].value == "100.0 %"
+    assert not [box for box in open_devices(shape="8x12", devices="4").info if "Expected" in box.value]
+
+
+@pytest.mark.parametrize(("n", "count"), [(1, 1), (2, 2), (3, 3), (5, 4)])
+def test_no_more_devices_than_samples_unless_asked_for(n: int, count: int) -> None:
+    at = open_devices(shape=f"{n}x12x4x4")
+    assert f"K = {count} " in at.title[0].value and "devices" not in link(at)
+
+
+@pytest.mark.parametrize("method", CROSSING)
+def test_the_title_holds_for_every_method(method: str) -> None:
+    title = open_devices(method=method, devices="4").title[0].value
+    assert "4 batches of 2, or one of 8 when synchronized" in title
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("disturb", ["nan", "inf", "constant"])
+def test_what_is_put_in_by_hand_warns_nobody(lang: str, disturb: str) -> None:
+    assert errors(open_devices(lang=lang, disturb=disturb)) == []

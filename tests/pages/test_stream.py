@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import normviz as nv
 from normviz.samples import Sample
 from normviz.stream import STEPS
-from normviz.text.lookup import words
+from normviz.text.lookup import say, words
 from normviz.ui.topics.table import topics_of
 from tests.pages.app import CJK, LANGUAGES, SHAPES, errors, fine, link, marked, texts, uploader, visit, widget
 
@@ -108,6 +108,10 @@ def test_one_step_back_and_on() -> None:
     assert widget(at, "stream/forth").disabled and not widget(at, "stream/back").disabled
     fine(widget(at, "stream.step/en").set_value(0).run())
     assert widget(at, "stream/back").disabled and link(at)["step"] == "0"
+
+
+def refused(at: AppTest, lang: str) -> str:
+    return say(lang, "stream.title_refused", name=say(lang, "method.batch_norm.name"))
 
 
 def keys(at: AppTest) -> list[Any]:
@@ -205,6 +209,8 @@ def test_one_value_per_channel_is_shown_as_what_it_is(lang: str) -> None:
         in warning.value
     )
     assert errors(at) == [] and not at.metric and "0/0" in texts(at)
+    assert not at.subheader and "stream/play" not in [button.key for button in at.button]
+    assert at.title[0].value == refused(at, lang)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -214,6 +220,7 @@ def test_a_shape_that_leaves_no_room_is_one_sentence(lang: str, shape: str) -> N
     (sentence,) = errors(at)
     assert shape.replace("x", " × ") in sentence and "8 × 12 × 4 × 4" in sentence
     assert bool(CJK.search(sentence)) == (lang == "zh") and not at.metric
+    assert at.title[0].value == refused(at, lang) and not at.subheader
     fine(widget(at, f"NCHW.C/{lang}").set_value(4).run())
     assert errors(at) == [] and at.metric
 
@@ -249,3 +256,36 @@ def test_on_several_devices_the_layer_sees_its_part() -> None:
     at = stream(method="batch_norm_devices", devices="4")
     assert "2 of the 8 samples" in texts(at)
     assert "batches of **2** samples" in texts(at)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("average", ["exponential", "cumulative"])
+def test_the_title_says_from_which_step_on_the_averages_stand_still(lang: str, average: str) -> None:
+    name = say(lang, "method.batch_norm.name")
+    for freeze, key in (("0", "title_start"), ("1", "title_frozen"), (str(STEPS), "title")):
+        at = stream(lang=lang, freeze=freeze, average=average)
+        assert at.title[0].value == say(lang, f"stream.{key}", name=name, held=freeze)
+        assert "{" not in texts(at)
+
+
+def test_the_data_that_drifts_is_not_called_the_data_as_it_is() -> None:
+    still, moving = stream(), stream(arrives="drifting")
+    names = words("en")
+    for at, key in ((still, "matching"), (moving, "matching_drifting")):
+        figure = at.get("plotly_chart")[2].proto.spec
+        for other in ("matching", "matching_drifting"):
+            assert (names[f"stream_figure.{other}"] in figure) == (other == key)
+
+
+def test_while_it_plays_the_evaluation_says_at_which_step_it_stands() -> None:
+    at = stream(step="20")
+    assert at.subheader[0].value == say("en", "stream.evaluation", held=20)
+    fine(widget(at, "stream/play").click().run())
+    assert at.subheader[0].value == say("en", "stream.evaluation_playing", step=20)
+    fine(widget(at, "stream/pause").click().run())
+    assert at.subheader[0].value == say("en", "stream.evaluation", held=20)
+
+
+def test_one_sample_is_singular() -> None:
+    at = stream(shape="1x12x4x4")
+    assert "batches of **1** sample " in texts(at) and "1** samples" not in texts(at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from normviz.catalogue import METHODS
+from normviz.figures.values import number
 from normviz.nets.kernels import accuracy, kernel
 from normviz.text.lookup import say
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, visit, widget
@@ -150,3 +152,30 @@ def test_a_kernel_of_zeros_has_no_ratio_of_spreads() -> None:
     start = say("en", "weights_page.where_scale", output=0, ratio="|", standardized="").split("|")[0]
     assert start in texts(weights(cell="0x0x0x0"))
     assert start not in texts(weights(cell="0x0x0x0", by_hand="zero"))
+
+
+@pytest.mark.parametrize("dim", ["0", "1"])
+def test_nothing_is_compared_where_w_is_nan(dim: str) -> None:
+    at = weights(by_hand="zero", cell="0x0x0x0", dim=dim)
+    count = 72 if dim == "0" else 108
+    assert f"The other weights of w are NaN: **{count}** of 864" in texts(at)
+    for key in ("why_identity", "where_alone"):
+        assert say("en", f"weights_page.{key}").split("{")[0] not in texts(at)
+    key = "where_alone_partly" if dim == "0" else "where_alone_none"
+    assert say("en", f"weights_page.{key}").split("{")[0] in texts(at)
+
+
+def test_the_line_of_lengths_is_that_of_the_others() -> None:
+    at = weights(by_hand="zero", cell="0x0x0x0")
+    figure = next(
+        json.loads(chart.proto.spec)
+        for chart in at.get("plotly_chart")
+        if '"barmode":"group"' in chart.proto.spec
+    )
+    v = kernel("initial", (12, 8, 3, 3))[1:].reshape(11, -1)
+    w = (v - v.mean(1, keepdims=True)) / np.sqrt(v.var(1, keepdims=True) + 1e-5)
+    # No line at 0: that of the others lies beyond the axis, as the legend says.
+    assert "shapes" not in figure["layout"]
+    length = number(float(np.median(np.linalg.norm(w, axis=1))))
+    said = f"{length} (without output 0: 0) ↑"
+    assert any(said in a["text"] for a in figure["layout"]["annotations"])

@@ -97,7 +97,16 @@ def test_a_small_number_reads_back(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(math.nan, "NaN"), (math.inf, "∞"), (-math.inf, "−∞"), (-0.5, "−0.500")]
+    ("value", "text"),
+    [
+        (math.nan, "NaN"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+        (-0.5, "−0.500"),
+        (-0.00049, "0.000"),
+        (-0.00051, "−0.001"),
+        (-0.0, "0.000"),
+    ],
 )
 def test_a_number_in_a_sentence(value: float, text: str) -> None:
     assert plain(value) == text

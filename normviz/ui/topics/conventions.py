@@ -118,7 +118,12 @@ def _effect(
     with top:
         bounded = "_l2" if aspect == "eps" and isinstance(c.spec.divisor, L2) else ""
         title = c.say(f"conventions.title_{aspect}{bounded}", name=c.name)
-        head(title, c.say(f"conventions.lead_{_lead(c, found, aspect, own)}", **_numbers(c, found)))
+        head(
+            title,
+            c.say(
+                f"conventions.lead_{_lead(c, found, aspect, own)}", **_numbers(c, found, f"{aspect}{bounded}")
+            ),
+        )
 
 
 def _lead(c: Choices, found: Effect, aspect: str, own: bool) -> str:
@@ -168,8 +173,8 @@ def _notes(c: Choices, aspect: str, own: bool) -> list[str]:
     return notes
 
 
-def _numbers(c: Choices, found: Effect) -> dict[str, str]:
-    """What the leads say of an effect."""
+def _numbers(c: Choices, found: Effect, aspect: str) -> dict[str, str]:
+    """What the leads say of an effect; the clauses that differ where nothing does are put together here."""
     cells = [reading.cell for reading in found.readings]
     table = [reading.row for reading in found.readings]
     other = rows.farthest(cells, cells[0])
@@ -178,14 +183,18 @@ def _numbers(c: Choices, found: Effect) -> dict[str, str]:
         "torch": plain(cells[0]),
         "other": plain(cells[other]),
         "framework": rows.name_of(c, table[other]),
-        "difference": amount(apart),
     }
+    if aspect != "response":
+        ending = "" if apart else "_none"
+        said["effect"] = c.say(f"conventions.effect.{aspect}{ending}", difference=amount(apart))
     defaults = [row.value(c.dtype) for row in table if isinstance(row, Epsilon)]
     if defaults:
         said |= {"low": scientific(min(defaults)), "high": scientific(max(defaults))}
     learned = rows.learned(c, table)
     if learned:
-        said |= {"least": f"{min(learned):,}", "most": f"{max(learned):,}"}
+        least, most = f"{min(learned):,}", f"{max(learned):,}"
+        clause = "same" if least == most else "range"
+        said |= {"most": most, "learned": c.say(f"conventions.effect.{clause}", least=least, most=most)}
     return said
 
 

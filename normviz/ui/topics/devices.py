@@ -1,7 +1,8 @@
-"""Devices: each device's mean and variance against the synchronised ones, and the same by real processes."""
+"""Devices: each device's mean and variance against the synchronized ones, and the same by real processes."""
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlencode
 
 import numpy as np
@@ -17,7 +18,7 @@ from normviz.ui import cached_devices
 from normviz.ui.cached_devices import Devices
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number
-from normviz.ui.device_facts import show_facts, show_table
+from normviz.ui.device_facts import show_facts, show_lone, show_table
 from normviz.ui.device_runs import show_run
 from normviz.ui.inputs import choose_input, choose_kind
 from normviz.ui.numbers import plain
@@ -39,15 +40,16 @@ def show(c: Choices) -> None:
         kind = choose_kind(c)
         along = shared.extent("N")
         # A method whose sets are the devices' own has its count beside it already.
-        count = along.count if isinstance(along, Groups) else _count(c)
+        count = along.count if isinstance(along, Groups) else _count(c, n)
         rows = choose(c, "rows", ("all", "one"), "devices.", link="per")
         way = WAYS[0] if n % count == 0 else choose(c, "way", WAYS, "devices.")
     chosen, picture, below = (st.container() for _ in range(3))
     with chosen:
         source, images = choose_input(c, kind, below)
     what = Devices(source, over_batch(shared), count, way, 1e-5 if c.spec.eps is None else c.spec.eps)
-    own = _range([len(share) for share in what.samples])
-    title = c.say(f"devices.title{'_one' if count == 1 else ''}", name=c.name, count=count, own=own)
+    sizes = [len(share) for share in what.samples]
+    words = {"name": c.name, "count": count, "own": _range(sizes), "n": f"{sum(sizes):,}"}
+    title = c.say(f"devices.title{'_one' if count == 1 else ''}", **words)
     try:
         found = cached_devices.statistics(what, images)
     except ValueError as problem:
@@ -60,15 +62,18 @@ def show(c: Choices) -> None:
             head(title, c.say("devices.lead_none"))
         elif count == 1:
             head(title, c.say("devices.lead_one"))
+        elif not math.isfinite(found.mean_scatter):
+            head(title, c.say("devices.lead_flat"))
         else:
             head(title, c.say("devices.lead", scatter=_short(found.mean_scatter)))
     if not found.values.any():
-        words = {"n": n, "count": count, "neighbours": neighbours(c, n, count)}
-        picture.error(c.say("devices.none_left", **words), icon=":material/error:")
+        none = {"n": n, "count": count, "neighbours": neighbours(c, n, count)}
+        picture.error(c.say("devices.none_left", **none), icon=":material/error:")
         return
     with picture:
         if n % count:
             _uneven(c, what, found, n)
+        show_lone(c, found)
         _picture(c, what, found, rows, images)
     show_run(c, what, found, images)
     show_facts(c, what, found)
@@ -94,26 +99,29 @@ def _picture(c: Choices, what: Devices, found: DeviceStatistics, rows: str, imag
     here = pinned_set(c, what)
     device = found.holder(c.cell[c.axes.index("N")])
     notes = []
+    # In units of σ there is nothing to draw where no set has one.
+    measured = math.isfinite(found.mean_scatter)
     if rows == "one":
         figure = one_set(found, here, words=words, pinned=device, limit=DRAWN)
         if len(found.samples) > DRAWN:
             notes.append(c.say("devices.note_devices", shown=DRAWN, devices=len(found.samples)))
-    else:
+        chart(figure, "devices")
+    elif measured:
         shown = list(range(min(ROWS, found.sets)))
         if here not in shown:
             shown[-1] = here
         figure = all_sets(found, words=words, axes=c.axes, shown=shown, pinned=device)
         if found.sets > ROWS:
             notes.append(c.say("devices.note_rows", shown=len(shown), sets=f"{found.sets:,}"))
-    chart(figure, "devices")
+        chart(figure, "devices")
     with st.container(horizontal=True, gap="medium", key="nv-counts"):
         own, values = _range([len(share) for share in found.samples]), _range(found.values.tolist())
         together = sum(len(share) for share in found.samples)
         for name, value in (
             ("samples", c.say("devices.of", part=own, all=f"{together:,}")),
             ("values", c.say("devices.of", part=values, all=f"{int(found.values.sum()):,}")),
-            ("mean", f"{_short(found.mean_scatter)} σ"),
-            ("std", f"{100 * found.std_scatter:.1f} %"),
+            ("mean", f"{_short(found.mean_scatter)} σ" if measured else c.say("devices.unmeasured")),
+            ("std", f"{100 * found.std_scatter:.1f} %" if measured else c.say("devices.unmeasured")),
         ):
             st.metric(c.say(f"devices.metric_{name}"), value, width="content")
     with st.container(key="nv-check", gap="xsmall"):
@@ -123,7 +131,7 @@ def _picture(c: Choices, what: Devices, found: DeviceStatistics, rows: str, imag
             notes.append(c.say("devices.note_nonfinite"))
         if len(c.spec.parts) > 1 or c.spec.running:
             notes.append(c.say("devices.note_part", name=c.name))
-        if what.count > 1:
+        if what.count > 1 and measured:
             notes.append(c.say("devices.note_scatter", shuffled=_short(found.shuffled_scatter)))
             notes.append(c.say("devices.note_between", share=f"{100 * found.between:.1f} %"))
         st.caption(c.prose(notes))
@@ -164,7 +172,7 @@ def _on_the_cube(c: Choices, count: int) -> str:
     return ""
 
 
-def _count(c: Choices) -> int:
+def _count(c: Choices, n: int) -> int:
     with st.container(
         horizontal=True, wrap=False, width="content", vertical_alignment="center", key="nv-device-count"
     ):
@@ -172,11 +180,12 @@ def _count(c: Choices) -> int:
         return number(
             "devices",
             c.say("devices.count"),
-            START,
+            min(START, n),
             1,
             MOST,
             lang=c.lang,
-            under="topic.devices",
+            # A batch too small for the usual count has a choice, and a default, of its own.
+            under="topic.devices" if n >= START else f"topic.devices.{n}",
             width=130,
             label_visibility="collapsed",
         )

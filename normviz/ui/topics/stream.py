@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from normviz.figures.stream import channels_figure, course_figure
 from normviz.figures.stream_outputs import evaluation_figure
@@ -54,44 +55,39 @@ class Shown:
 
 def show(c: Choices) -> None:
     """The stream: its course, step by step or playing, and evaluation with the averages of one step."""
-    top, transport = st.container(), st.container(key="nv-stream-steps")
+    top, transport = st.empty(), st.container(key="nv-stream-steps")
     picture = st.container(key="nv-stream-picture")
-    with st.container(key="nv-stream-course"):
+    chosen, tested = st.container(key="nv-stream-course"), st.container(key="nv-stream-test")
+    with st.container(key="nv-stream-input"):
+        source, images = choose_input(c, choose_kind(c))
+    batch = _batch(c)
+    plan = Plan(batch, STEPS, eps=_eps(c), seed=c.seed)
+    try:
+        population = cached_stream.population(source, batch)
+        if _lone(c, batch):  # torch itself says that it will not
+            cached_stream.course(Streaming(population, plan, c.device, c.dtype), images)
+    except ValueError as problem:
+        _refuse(c, top, picture, batch, problem)
+        return
+    with chosen:
         momentum, frozen = choose_course(c)
-    tested = st.container(key="nv-stream-test")
     with tested:
         heading = st.container()
         drifting, shift, scale = choose_test(c)
         outcome = st.container()
-    with st.container(key="nv-stream-input"):
-        source, images = choose_input(c, choose_kind(c))
-    batch = _batch(c)
-    with top:
-        numbers = {"steps": STEPS, "batch": batch}
-        lead = c.say("stream.lead_cumulative", **numbers)
-        if momentum is not None:
-            lead = c.say("stream.lead", **numbers, percent=f"{100 * momentum:g}")
-        head(c.say("stream.title", name=c.name), lead)
+    with top.container():
+        _head(c, batch, momentum, frozen)
     with transport:
         step, plays = TRANSPORT.draw(c)
-    plan = Plan(batch, STEPS, momentum, _eps(c), seed=c.seed)
+    plan = replace(plan, momentum=momentum)
     if drifting:
         plan = replace(plan, shift=shift, scale=scale)
     try:
-        population = cached_stream.population(source, batch)
         what = Streaming(population, plan, c.device, c.dtype)
         with picture, st.spinner(c.say("stream.loading", steps=STEPS)):
             course = cached_stream.course(what, images)
-    except NoRoom as problem:
-        numbers = {"needed": 2 * batch, "channels": CHANNELS, "samples": problem.samples}
-        picture.error(c.say("stream.too_large", shape=spoken(c.shape), **numbers), icon=":material/error:")
-        return
     except ValueError as problem:
-        lone = batch * math.prod(c.shape[1:]) == c.channels
-        words = "stream.refused" if lone else "error.pass"
-        picture.warning(c.say(words, refusal=problem, reason=problem), icon=":material/warning:")
-        if lone:
-            picture.markdown(c.say("stream.refused_why"))
+        _refuse(c, top, picture, batch, problem)
         return
     shown = Shown(c, what, images, frozen, shift, scale)
     with picture:
@@ -99,9 +95,44 @@ def show(c: Choices) -> None:
         TRANSPORT.follow(c, step, plays, lambda now: _numbers(shown, course, now))
         _about(shown, source, course)
     with heading:
-        st.subheader(c.say("stream.evaluation", held=shown.test(step).held), anchor=False)
+        words = "stream.evaluation_playing" if plays else "stream.evaluation"
+        st.subheader(c.say(words, held=shown.test(step).held, step=step), anchor=False)
     with outcome:
         _evaluated(shown, course, step)
+
+
+def _head(c: Choices, batch: int, momentum: float | None, frozen: int | None) -> None:
+    """What the averages do: they close in, or stand still from some step on."""
+    samples = c.say("stream.sample" if batch == 1 else "stream.samples", batch=batch)
+    numbers: dict[str, object] = {"steps": STEPS, "samples": samples, "held": frozen}
+    if momentum is not None:
+        numbers["percent"] = f"{100 * momentum:g}"
+    state = "" if frozen is None else "_frozen" if frozen else "_start"
+    rule = "_cumulative" if momentum is None and frozen != 0 else ""
+    title = c.say(f"stream.title{state}", name=c.name, held=frozen)
+    head(title, c.say(f"stream.lead{state}{rule}", **numbers))
+
+
+def _lone(c: Choices, batch: int) -> bool:
+    """Whether a batch has one value per channel."""
+    return batch * math.prod(c.shape[1:]) == c.channels
+
+
+def _refuse(
+    c: Choices, top: DeltaGenerator, picture: DeltaGenerator, batch: int, problem: ValueError
+) -> None:
+    """Why there is no stream, below a title that promises none."""
+    with top.container():
+        head(c.say("stream.title_refused", name=c.name), "")
+    if isinstance(problem, NoRoom):
+        numbers = {"needed": 2 * batch, "channels": CHANNELS, "samples": problem.samples}
+        picture.error(c.say("stream.too_large", shape=spoken(c.shape), **numbers), icon=":material/error:")
+        return
+    lone = _lone(c, batch)
+    words = "stream.refused" if lone else "error.pass"
+    picture.warning(c.say(words, refusal=problem, reason=problem), icon=":material/warning:")
+    if lone:
+        picture.markdown(c.say("stream.refused_why"))
 
 
 def _charts(shown: Shown, course: Course) -> None:
@@ -164,7 +195,10 @@ def _evaluated(shown: Shown, course: Course, step: int) -> None:
         st.info(c.say("stream.start"), icon=":material/info:")
     if test.held < step:
         st.info(c.say("stream.moved_on", held=test.held), icon=":material/ac_unit:")
-    figure = evaluation_figure(seen, words=section(c.lang, "stream_figure"))
+    words, plan = section(c.lang, "stream_figure"), shown.what.plan
+    if (plan.shift, plan.scale) != (0, 1):
+        words["matching"] = words["matching_drifting"]
+    figure = evaluation_figure(seen, words=words)
     chart(figure, "stream-outputs")
     numbers = {
         "step": step,
