@@ -13,8 +13,8 @@ from normviz.figures.values import number
 from normviz.reference import FloatArray
 from normviz.weights import lengths, plane
 
-#: The most pairs of bars; pixels of the plane and of the bars.
-BARS, PLANE, ROW = 24, 305, 210
+#: The most pairs of bars; pixels of the plane, of the bars, and of a line of their legend.
+BARS, PLANE, ROW, LINE = 24, 305, 210, 20
 #: A third thing to compare with: Okabe and Ito's reddish purple.
 OTHER = "#CC79A7"
 
@@ -130,20 +130,23 @@ def bars(
                 hovertemplate="%{x}: %{y:.4g}<extra></extra>",
             )
         )
-    entries = []
+    above = 0
     if other is not None and np.isfinite(other):
         inside = other <= reach
         if inside:
             figure.add_hline(y=other, line={"color": OTHER, "width": 1.25, "dash": "dash"})
-        text = words["other"].format(length=number(other)) + ("" if inside else " ↑")
-        entries.append((OTHER, "■", text))
-    # Above the plot, where it covers no bar.
-    _legend(figure, words["v"], words["w"], *entries)
+        text = words["other"].format(length=number(other) + ("" if inside else " ↑"))
+        # Above the plot, where it covers no bar, and on a line of its own, which fits a phone.
+        legend(figure, marked((OTHER, "■", text)), size=13)
+        above = LINE
+    _legend(figure, words["v"], words["w"], above)
     figure.update_xaxes(fixedrange=True, showgrid=False, tickangle=0, ticks="", type="category")
     figure.update_yaxes(
         fixedrange=True, range=[0, reach], ticks="", title={"text": words["length"], "font": {"size": 13}}
     )
-    figure.update_layout(height=ROW, margin={"l": 50, "r": 8, "t": 30, "b": 26}, barmode="group", bargap=0.35)
+    figure.update_layout(
+        height=ROW + above, margin={"l": 50, "r": 8, "t": 30 + above, "b": 26}, barmode="group", bargap=0.35
+    )
     return style(figure).update_layout(hovermode="closest")
 
 
@@ -184,5 +187,6 @@ def _head(figure: Figure, x: float, y: float, colour: str, size: float, width: f
     )  # fmt: skip
 
 
-def _legend(figure: Figure, before: str, after: str, *more: tuple[str, str, str]) -> None:
-    legend(figure, marked((BEFORE, "■", before), (AFTER, "■", f"<b>{after}</b>"), *more), size=15)
+def _legend(figure: Figure, before: str, after: str, above: float = 0) -> None:
+    marks = marked((BEFORE, "■", before), (AFTER, "■", f"<b>{after}</b>"))
+    legend(figure, marks, size=15, yshift=4 + above)

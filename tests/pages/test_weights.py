@@ -177,5 +177,5 @@ def test_the_line_of_lengths_is_that_of_the_others() -> None:
     # No line at 0: that of the others lies beyond the axis, as the legend says.
     assert "shapes" not in figure["layout"]
     length = number(float(np.median(np.linalg.norm(w, axis=1))))
-    said = f"{length} (without output 0: 0) ↑"
+    said = f"{length} ↑, output 0: 0"
     assert any(said in a["text"] for a in figure["layout"]["annotations"])
