@@ -81,6 +81,7 @@ DERIVED = (
     Seen("learned", SCALED, lambda m: bool(m.spec().affine.weight) and not m.spec().affine.bias and on_activations(m)),
     Seen("learned", WEIGHTS, lambda m: m.spec().affine.identity_at_start),
     Seen("modes", STREAM, gathers_averages),
+    Seen("modes", RENORM, lambda m: m.spec().corrected),
     Seen("modes", CONVENTIONS, moves_averages),
     Seen("modes", PASS, lambda m: not moves_averages(m) and on_activations(m)),
     Seen("batch", NAN, on_activations),
