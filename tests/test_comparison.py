@@ -335,5 +335,5 @@ def test_modes_lead_to_averages_only_where_training_moves_them() -> None:
         return [view.topic or view.page for view in views(METHODS[key], "modes")]
 
     assert topics("batch_norm") == ["stream", "conventions"]
-    assert topics("batch_renorm") == ["conventions"]
+    assert topics("batch_renorm") == ["renorm", "conventions"]
     assert topics("batch_norm_frozen") == ["forward"]
