@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from normviz.catalogue import evaluation
-from normviz.extents import Own
 from normviz.figures.ridge import ridge
 from normviz.formula import lines
+from normviz.splits import across_batch
 from normviz.text.lookup import section
 from normviz.ui import cached
 from normviz.ui.choices import Choices
@@ -87,7 +87,7 @@ def show(c: Choices) -> None:
             if any(found.outside):
                 notes.append(say("forward_page.outside", before=before, after=after))
             if not c.method.evaluating:
-                batch = any(shared.extent("N") != Own() for shared in spec.sets)
+                batch = across_batch(spec) is not None
                 notes.append(say("forward_page.batch_only" if batch else "forward_page.same", name=c.name))
             if spec.corrected:
                 notes.append(say("forward_page.corrected"))
