@@ -2,14 +2,16 @@
 import { canSpreadSets, makeActions, viewAxes } from "./actions.js";
 import { pick } from "./camera.js";
 import { readTheme } from "./color.js";
-import { interact, Player } from "./interact.js";
+import { interact } from "./interact.js";
 import { decodeLook, encodeLook, goHome, onlyOne } from "./look.js";
-import { fits, memoryOf, sameCell } from "./memory.js";
+import { memoryOf } from "./memory.js";
 import { fillLegend, fillMore, fillTools, makeFrame, plainSentence } from "./panel.js";
 import { Picture } from "./picture.js";
+import { Player } from "./play.js";
 import { Readout } from "./readout.js";
 import { makePlan } from "./scene.js";
 import { commonSet, flatten, nextSet, unflatten } from "./sets.js";
+import { fits, sameCell } from "./shared.js";
 
 const LOOK_DELAY = 400; // ms after a gesture before Python hears of it
 

@@ -1,12 +1,11 @@
-// Pointer, touch, wheel, keys and playing. Nothing is drawn here; `api` is what a component lets a hand do:
+// Pointer, touch, wheel and keys. Nothing is drawn here; `api` is what a component lets a hand do:
 // stage, cam, home(), pick(event), light(cell | null), walk(displayAxis, step), pin(), unpin(), step(), turned(done), redraw()
 import { tidyCamera } from "./camera.js";
 import { goHome } from "./look.js";
+import { prefersStill } from "./play.js";
 
 const TURN = 0.008; // radians a pixel
 const STILL = 4; // px a click may wander
-const PLAY_MS = 900;
-export const prefersStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function interact(api) {
   const { stage, cam } = api;
@@ -141,28 +140,4 @@ export function glide(api, done) {
     },
     finish,
   );
-}
-
-/** Steps through the sets, one every 900 ms; a single step where less motion is wished. */
-export class Player {
-  constructor(step, changed) {
-    Object.assign(this, { step, changed, timer: 0 });
-  }
-
-  get playing() {
-    return this.timer !== 0;
-  }
-
-  toggle() {
-    if (this.playing) return this.stop();
-    this.step();
-    if (!prefersStill()) this.timer = setInterval(() => (prefersStill() || document.hidden ? this.stop() : this.step()), PLAY_MS);
-    this.changed();
-  }
-
-  stop() {
-    clearInterval(this.timer);
-    this.timer = 0;
-    this.changed();
-  }
 }

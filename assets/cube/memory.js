@@ -1,5 +1,6 @@
 // What outlives data and remounts: the camera, the view, the lit and the pinned cell of every component.
-import { freshCamera, freshView, Shared } from "./look.js";
+import { freshCamera, freshView } from "./look.js";
+import { Shared } from "./shared.js";
 
 const MEMORY = new Map(); // by the component's key
 
@@ -10,9 +11,3 @@ export function memoryOf(id) {
   }
   return MEMORY.get(id);
 }
-
-/** Whether two cells, or nulls, are the same. */
-export const sameCell = (a, b) => String(a) === String(b);
-/** Whether something is a cell of a tensor of these sizes. */
-export const fits = (cell, sizes) =>
-  Array.isArray(cell) && cell.length === sizes.length && cell.every((i, k) => Number.isInteger(i) && i >= 0 && i < sizes[k]);

@@ -31,7 +31,7 @@ function iconOf(kind) {
   return svg;
 }
 
-function button(label, act, { icon, name = "", short } = {}) {
+export function button(label, act, { icon, name = "", short } = {}) {
   const node = make("button", name, icon ? iconOf(icon) : (short ?? label));
   node.type = "button";
   node.title = label;

@@ -1,26 +1,20 @@
 // What Streamlit calls: unpack the data, keep one component per place on the page.
+import { readPacked } from "./bytes.js";
 import { Component } from "./component.js";
 import { expandSet } from "./sets.js";
 
 const MOUNTED = new WeakMap();
 
-/** data: the header as an object, or bytes: header length (uint32, little endian), header (UTF-8 JSON, padded to
- *  four bytes), then the float32 values of every cube that has some. */
+/** data: the header as an object, or its bytes with the float32 values of every cube that has some behind it. */
 export function unpack(data) {
-  let [header, bytes] = [data, null];
-  if (data instanceof Uint8Array) {
-    bytes = data.slice(); // own, aligned memory
-    const length = new DataView(bytes.buffer).getUint32(0, true);
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-    header.base = 4 + length;
-  }
+  const { header, buffer, base } = readPacked(data);
   const sizes = header.axes.map((a) => a[1]);
   const count = sizes.reduce((a, b) => a * b, 1);
   const cubes = header.cubes.map((cube) => ({
     ...cube,
     codes: JSON.stringify(cube.sets),
     sets: cube.sets.map(({ intervals, weight }) => expandSet(intervals, sizes, weight)),
-    values: cube.values === null ? null : new Float32Array(bytes.buffer, header.base + 4 * cube.values * count, count),
+    values: cube.values === null ? null : new Float32Array(buffer, base + 4 * cube.values * count, count),
   }));
   return { ...header, names: header.axes.map((a) => a[0]), sizes, cubes };
 }

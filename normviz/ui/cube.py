@@ -7,7 +7,6 @@ camera, hovered cell and view; a rerun happens only when a cell is pinned or a g
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ import streamlit as st
 from normviz.layouts import Arrangement
 from normviz.ui.cube_payload import limit_of, payload, valid_cell, valid_look
 from normviz.ui.cube_types import WORDS, Axes, Buffers, Colour, Cube, WeightedSet
+from normviz.ui.scripts import joined
 
 __all__ = [
     "WORDS",
@@ -38,8 +38,8 @@ ASSETS = Path(__file__).parents[2] / "assets" / "cube"
 #: In this order they are joined into one script; a name at their top level must be unique among all of them.
 MODULES = (
     *("sets", "scene", "camera", "color", "bitmaps", "labels", "rulers", "grid", "marks", "paint"),
-    *("look", "stats", "panel", "readout", "interact", "memory", "actions", "picture", "component"),
-    "streamlit",
+    *("play", "shared", "bytes", "look", "stats", "panel", "readout", "interact", "memory", "actions"),
+    *("picture", "component", "streamlit"),
 )
 
 
@@ -108,18 +108,8 @@ def _component() -> Any:
 
 @cache
 def script() -> str:
-    """The modules as one: imports, comments and indentation dropped, exports stripped but for the default."""
-    parts = []
-    for name in MODULES:
-        text = (ASSETS / f"{name}.js").read_text(encoding="utf-8")
-        text = re.sub(r"^import\b[^;]*;\n", "", text, flags=re.MULTILINE)
-        text = re.sub(r"^[ \t]*(?://[^\n]*|/\*\*(?:[^*]|\*(?!/))*\*/)\n", "", text, flags=re.MULTILINE)
-        if name != MODULES[-1]:
-            text = re.sub(r"^export\s+", "", text, flags=re.MULTILINE)
-        else:
-            text = re.sub(r"^export\s+(?!default)", "", text, flags=re.MULTILINE)
-        parts.append(re.sub(r"^[ \t]+|\n(?=\n)", "", text, flags=re.MULTILINE))
-    return "".join(parts)
+    """The modules as one."""
+    return joined(ASSETS / f"{name}.js" for name in MODULES)
 
 
 @cache

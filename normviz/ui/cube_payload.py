@@ -55,6 +55,11 @@ def payload(
     }
     if not blobs:
         return header
+    return packed_bytes(header, blobs)
+
+
+def packed_bytes(header: Mapping[str, Any], blobs: Sequence[bytes]) -> bytes:
+    """Header length (uint32, little endian), header (JSON, padded to four bytes), and the blobs behind it."""
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     return struct.pack("<I", len(text)) + text + b"".join(blobs)
