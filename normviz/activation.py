@@ -17,8 +17,8 @@ from normviz.reference import FloatArray
 
 #: On a tail that flattens out, values count as saturated where the slope is smaller than this.
 SATURATED = 0.05
-#: Where a tail's slope is looked at, and what of it counts as nothing.
-FAR, NOTHING = 1e7, 1e-9
+#: Where a tail is looked at, and what counts as rounding, as a share of a value.
+FAR, ROUNDING = 1e7, 1e-12
 #: Points along the axis, dense near 0, to look for extremes and for the ends of tails.
 GRID = np.sinh(np.linspace(-14.0, 14.0, 20001))
 
@@ -63,8 +63,8 @@ class Activation:
     """An entry of ``ACTIVATIONS``: y = f(x), each value alone.
 
     ``rule(x, **knobs)`` and ``slope(x, **knobs)`` are f and f' in numpy, ``layer`` the name of torch's class, ``kinks``
-    the inputs at which f' jumps. ``learned`` names the argument that is learned (PReLU's weight), which starts at the
-    knob ``init`` and runs along axis 1.
+    the inputs at which its pieces meet and f' may jump. ``learned`` names the argument that is learned (PReLU's
+    weight), which starts at the knob ``init`` and runs along axis 1.
     """
 
     key: str
@@ -90,7 +90,7 @@ class Activation:
         return self._apply(self.rule, x, knobs)
 
     def derivative(self, x: npt.ArrayLike, **knobs: Any) -> FloatArray:
-        """f'(x), float64, of x's shape; at a kink what torch passes back.
+        """f'(x), float64, of x's shape; at a kink what torch passes back, at NaN NaN.
 
         >>> from normviz.activations import ACTIVATIONS
         >>> ACTIVATIONS["relu"].derivative([-1.0, 0.0, 2.0]).tolist()
@@ -115,9 +115,14 @@ class Activation:
     def complete(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """All knobs, the ones given checked and the others at their defaults."""
         known = {knob.name: knob for knob in self.knobs}
+        if self.learned in knobs:
+            raise ValueError(
+                f"{self.learned} is learned by {self.key}'s layer, which only takes where it starts. "
+                f"Try init={known['init'].default}."
+            )
         for name in knobs:
             if name not in known:
-                has = ", ".join([*known, *([self.learned] if self.learned else [])]) or "none"
+                has = ", ".join(known) or "none"
                 raise ValueError(f"{self.key} has no knob {name!r}: its knobs are {has}.")
         return {name: knob.check(knobs.get(name, knob.default)) for name, knob in known.items()}
 
@@ -128,19 +133,19 @@ class Activation:
         >>> ACTIVATIONS["sigmoid"].limits().latex, round(ACTIVATIONS["silu"].limits().low, 4)
         ('(0,\\\\ 1)', -0.2785)
         """
-        ends = self(np.array([-FAR, FAR]), **knobs)
         dead = {side for region in self.regions(**knobs) if region.kind == "dead" for side in _sides(region)}
+        ends = self(np.array([-FAR, FAR]), **knobs)
         found = []
         for sign in (-1.0, 1.0):
-            tail = sign * float((sign * ends).max())
             side = int(np.argmax(sign * ends))
-            if abs(tail) > np.sqrt(FAR):
-                infinite = sign * tail > 0
-                found.append((sign * np.inf if infinite else self._extreme(sign, knobs), not infinite))
-                continue
-            peak = self._extreme(sign, knobs)
-            beyond = sign * (peak - tail) > NOTHING
-            found.append((peak if beyond else round(tail, 12) + 0.0, beyond or side in dead))
+            tail, peak = float(ends[side]) + 0.0, self._extreme(sign, knobs)
+            ahead = sign * (tail - peak)
+            if ahead > 0 and self._grows(side, knobs):
+                found.append((sign * np.inf, False))
+            elif ahead < -ROUNDING * max(abs(tail), abs(peak)):
+                found.append((peak, True))
+            else:
+                found.append((tail, side in dead))
         (low, low_reached), (high, high_reached) = found
         return Limits(low, high, low_reached, high_reached)
 
@@ -176,6 +181,13 @@ class Activation:
 
     def _inside(self, kind: str, x: npt.ArrayLike, knobs: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         values = np.asarray(x, np.float64)
+        weight = np.asarray(knobs.get(self.learned, 0.0), np.float64)
+        if weight.size > 1:  # every channel has a slope of its own, and so regions of its own
+            slopes = self._along(values, weight).reshape(-1)
+            channels = zip(np.moveaxis(values, 1, 0), slopes, strict=True)
+            return np.stack(
+                [self._inside(kind, part, {**knobs, self.learned: one}) for part, one in channels], axis=1
+            )
         inside = np.zeros(values.shape, bool)
         for region in self.regions(**knobs):
             if region.kind == kind:
@@ -185,14 +197,15 @@ class Activation:
     def _tail(self, side: int, knobs: Mapping[str, Any]) -> Region | None:
         """The saturated end of the axis on this side, 0 left and 1 right."""
         sign = (-1.0, 1.0)[side]
-        if abs(float(self.derivative(np.array([sign * FAR]), **knobs)[0])) > NOTHING:
+        near, far = np.abs(self.derivative(sign * FAR * np.array([0.01, 1.0]), **knobs))
+        if far >= SATURATED or far > near / 2:  # a constant slope, however small, tends to no 0
             return None
-        points = GRID[:: -int(sign)] if side else GRID
+        points = GRID[:: -int(sign)]
         steep = np.abs(self.derivative(points, **knobs)) >= SATURATED
         if not steep.any():
             return Region("saturated", -np.inf, np.inf) if side == 0 else None
         k = int(np.argmax(steep))
-        flat, over = float(points[k - 1]), float(points[k])
+        flat, over = float(points[k - 1]) if k else sign * FAR, float(points[k])
         for _ in range(60):  # halving reaches the last digit
             middle = (flat + over) / 2
             if abs(float(self.derivative(np.array([middle]), **knobs)[0])) >= SATURATED:
@@ -200,6 +213,12 @@ class Activation:
             else:
                 flat = middle
         return Region("saturated", -np.inf, flat) if side == 0 else Region("saturated", flat, np.inf)
+
+    def _grows(self, side: int, knobs: Mapping[str, Any]) -> bool:
+        """Whether f goes on growing along this end of the axis: from one power of ten to the next by no less."""
+        first, second, last = self((-1.0, 1.0)[side] * FAR * np.array([0.01, 0.1, 1.0]), **knobs)
+        step = abs(last - second)
+        return bool(step > abs(second - first) / 2 and step > ROUNDING * abs(last))
 
     def _extreme(self, sign: float, knobs: Mapping[str, Any]) -> float:
         """The smallest (-1) or largest (1) output on the grid, refined once."""
@@ -213,7 +232,7 @@ class Activation:
         self, rule: Callable[..., FloatArray], x: npt.ArrayLike, knobs: Mapping[str, Any]
     ) -> FloatArray:
         values = np.asarray(x, np.float64)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        with np.errstate(all="ignore"):  # infinity and NaN are answers, as in torch
             return np.asarray(rule(values, **self._arguments(values, knobs)), np.float64)
 
     def _arguments(self, x: FloatArray, knobs: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,14 +46,46 @@ Lengths = Sequence[int]
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
 
+MESSAGES: Mapping[str, str] = {
+    "padding": "padding = {padding} is more than half of kernel_size = {kernel} along {axis}: a window could lie in "
+    "the padding alone. Try {fitting}.",
+    "large": "kernel_size = {kernel} is larger than the map along {axis}, {room} cells with its padding: the output "
+    "would be empty. Try {fitting}.",
+    "reach": "kernel_size = {kernel}, which reaches over {reach} with dilation = {dilation}, is larger than the map "
+    "along {axis}, {room} cells with its padding: the output would be empty. Try {fitting}.",
+}
+"""The English sentence of every `PoolingError.code`; its placeholders are the keys of `PoolingError.details`."""
+
+
+class PoolingError(ValueError):
+    """Knobs that do not fit a map: a stable ``code`` (a key of ``MESSAGES``), ``details`` for its placeholders.
+
+    ``fitting`` are the knobs next to these that fit, as far as they differ.
+
+    >>> try:
+    ...     POOLINGS["max"].windows((8, 8), kernel_size=2, padding=2)
+    ... except PoolingError as error:
+    ...     error.code, error.fitting
+    ('padding', {'padding': 1})
+    """
+
+    def __init__(self, code: str, details: Mapping[str, int | str], fitting: Mapping[str, Any]) -> None:
+        super().__init__(code, dict(details), dict(fitting))  # all in args: the error survives pickling
+        self.code, self.fitting = code, dict(fitting)
+        self.details = {
+            **details,
+            "fitting": ", ".join(f"{name} = {value}" for name, value in fitting.items()),
+        }
+
+    def __str__(self) -> str:
+        return MESSAGES[self.code].format(**self.details)
+
+
 def slide(length: int, axis: str, knobs: Mapping[str, Any]) -> Windows:
     """The windows of a kernel along one axis; what torch refuses is refused with a working neighbour."""
     k, p, d = knobs["kernel_size"], knobs.get("padding", 0), knobs.get("dilation", 1)
     if 2 * p > k:
-        raise ValueError(
-            f"padding = {p} is more than half of kernel_size = {k} along {axis}: a window could lie in the padding "
-            f"alone. Try padding = {k // 2}."
-        )
+        raise PoolingError("padding", {"padding": p, "kernel": k, "axis": axis}, {"padding": k // 2})
     windows = sliding(
         length,
         kernel_size=k,
@@ -64,12 +96,8 @@ def slide(length: int, axis: str, knobs: Mapping[str, Any]) -> Windows:
     )
     if windows.count < 1:
         room = length + 2 * p
-        reach = f", which reaches over {d * (k - 1) + 1} with dilation = {d}," if d > 1 else ""
-        padded = f" + 2 · {p} of padding" if p else ""
-        raise ValueError(
-            f"kernel_size = {k}{reach} is larger than the map along {axis}, {length}{padded}: the output would be "
-            f"empty. Try kernel_size = {(room - 1) // d + 1}."
-        )
+        numbers = {"kernel": k, "reach": d * (k - 1) + 1, "dilation": d, "axis": axis, "room": room}
+        raise PoolingError("reach" if d > 1 else "large", numbers, {"kernel_size": (room - 1) // d + 1})
     return windows
 
 
@@ -88,7 +116,8 @@ class Pooling:
     """An entry of ``POOLINGS``: which windows there are, and whether the largest or the mean of each is kept.
 
     ``windows_of(length, axis, knobs)`` are the windows along one axis, ``layer`` is torch's class without its rank
-    (``MaxPool``), ``fixed`` what it is given besides the knobs.
+    (``MaxPool``), ``fixed`` what it is given besides the knobs. ``window_latex`` is the first and the last index that
+    output o reads, ``size_latex`` how many outputs there are, both in the knobs' symbols and n, the axis's length.
     """
 
     key: str
@@ -99,13 +128,14 @@ class Pooling:
     size_latex: str
     knobs: tuple[Knob, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    window_latex: str = ""
 
     def __call__(self, x: npt.ArrayLike, *, dims: int | None = None, **knobs: Any) -> FloatArray:
         """The pooled array, float64: x's shape with the output's size along the pooled axes.
 
         Knobs have torch's names; kernel_size, stride, padding, dilation and output_size take one number, or one for
         each pooled axis. Raises ValueError where a knob or the shape does not fit. torch's AvgPool3d also refuses a
-        kernel that only the padding makes room for; here it works as along one and two axes.
+        kernel larger than the map before padding; here it works as along one and two axes.
 
         >>> POOLINGS["average"]([[1.0, 3.0, 5.0, 7.0]], kernel_size=2, padding=1).tolist()
         [[0.5, 4.0, 3.5]]
@@ -113,12 +143,13 @@ class Pooling:
         values, windows, complete = self._prepared(x, dims, knobs)
         if self.largest:
             return _largest(values, windows)[0]
-        return _weighted(values, windows, self._weights(values.shape, windows, complete))
+        return _sums(values, windows) / _members(windows, complete)
 
     def derivative(self, x: npt.ArrayLike, *, dims: int | None = None, **knobs: Any) -> FloatArray:
         """d(sum of y) / dx, of x's shape: how much of a gradient of ones reaches every input.
 
-        The largest of a window takes it all, the first one where several are equal; a mean hands each member its share.
+        The largest of a window takes it all, the first one where several are equal (of NaN: the last); a mean hands
+        each member its share.
 
         >>> POOLINGS["max"].derivative([[1.0, 3.0, 2.0]], kernel_size=2, stride=1).tolist()
         [[0.0, 2.0, 0.0]]
@@ -135,7 +166,7 @@ class Pooling:
                 1.0,
             )
             return counted[..., :-1].reshape(values.shape)
-        weights = self._weights(values.shape, windows, complete)
+        weights = 1.0 / _members(windows, complete)
         return _weighted_back(values.shape, windows, weights)
 
     def winners(self, x: npt.ArrayLike, *, dims: int | None = None, **knobs: Any) -> IntArray | None:
@@ -153,19 +184,33 @@ class Pooling:
         >>> [w.start for w in POOLINGS["max"].windows((5, 6), kernel_size=3, stride=2)]
         [(0, 2), (0, 2)]
         """
-        if len(lengths) not in AXES:
+        if len(lengths) not in AXES or min(lengths) < 1:
             raise ValueError(
-                f"{len(lengths)} axes to pool along, {tuple(lengths)}: there must be 1, 2 or 3. Try dims=2."
+                f"Maps of {tuple(lengths)} cannot be pooled: 1, 2 or 3 lengths of 1 or more are needed. Try (4, 4)."
             )
         complete = self.complete(knobs)
         names = AXES[len(lengths)]
-        return tuple(
-            self.windows_of(int(n), names[k], _at(complete, k, len(lengths))) for k, n in enumerate(lengths)
-        )
+        try:
+            return tuple(
+                self.windows_of(int(n), names[k], _at(complete, k, len(lengths)))
+                for k, n in enumerate(lengths)
+            )
+        except PoolingError as misfit:
+            raise PoolingError(misfit.code, misfit.details, self._fitting(lengths, complete)) from None
 
     def output_size(self, lengths: Lengths, **knobs: Any) -> tuple[int, ...]:
         """The lengths of the pooled axes after pooling."""
         return tuple(windows.count for windows in self.windows(lengths, **knobs))
+
+    def counts(self, lengths: Lengths, **knobs: Any) -> FloatArray | None:
+        """How many members the mean of every output is over, padding among them where it counts; None for the largest.
+
+        >>> POOLINGS["average"].counts((3,), kernel_size=2, padding=1, count_include_pad=False).tolist()
+        [1.0, 2.0]
+        """
+        if self.largest:
+            return None
+        return _members(self.windows(lengths, **knobs), self.complete(knobs))
 
     def parameter_count(self) -> int:
         """No pooling learns anything."""
@@ -176,6 +221,7 @@ class Pooling:
         given = {
             name: value for name, value in self.complete(knobs).items() if name in knobs or name in _REQUIRED
         }
+        _at(given, 0, dims)  # refuses knobs for another number of axes
         return Layer(f"{self.layer}{dims}d", {**self.fixed, **given})
 
     def module(self, nn: ModuleType, dims: int = 2, **knobs: Any) -> Any:
@@ -203,30 +249,40 @@ class Pooling:
     ) -> tuple[FloatArray, tuple[Windows, ...], dict[str, Any]]:
         values = np.asarray(x, np.float64)
         complete = self.complete(knobs)
-        rank = dims or _rank(complete) or {1: 1, 2: 1, 3: 1, 4: 2, 5: 3}.get(values.ndim, 0)
+        spoken = _rank(complete)
+        rank = (spoken or {1: 1, 2: 1, 3: 1, 4: 2, 5: 3}.get(values.ndim, 0)) if dims is None else dims
         if rank not in AXES or values.ndim < rank:
+            working = f"dims={spoken if 0 < spoken <= values.ndim else min(values.ndim, 2)}"
+            if spoken > values.ndim:
+                working += " and one number for every knob"
             raise ValueError(
-                f"An array of shape {values.shape} with dims = {dims}: (N, C, L), (N, C, H, W) or (N, C, D, H, W) is "
-                "needed, or dims of 1, 2 or 3 for how many of the last axes are pooled. Try dims=2 for (H, W)."
+                f"An array of shape {values.shape} with dims = {dims} and knobs for {spoken or 'any number of'} axes: "
+                "(N, C, L), (N, C, H, W) or (N, C, D, H, W) is needed, or dims of 1, 2 or 3 for how many of the last "
+                f"axes are pooled. Try {working if values.ndim else 'shape (1, 1, 4, 4)'}."
             )
         if not values.size:
             raise ValueError(
-                f"An array of shape {values.shape} holds nothing: every axis needs a length of 1 or more."
+                f"An array of shape {values.shape} holds nothing: every axis needs a length of 1 or more. "
+                f"Try {tuple(max(n, 1) for n in values.shape)}."
             )
         return values, self.windows(values.shape[-rank:], **knobs), complete
 
-    def _weights(self, shape: Lengths, windows: Sequence[Windows], knobs: Mapping[str, Any]) -> FloatArray:
-        """1 / (members counted) of every output: the padding in front and behind counts, unless it is not to."""
-        counts = np.ones(())
-        for axis in windows:
-            low, high = -axis.padded[0], axis.length + axis.padded[1]
-            if not knobs.get("count_include_pad", True):
-                low, high = 0, axis.length
-            along = [
-                int(((axis.all_of(o) >= low) & (axis.all_of(o) < high)).sum()) for o in range(axis.count)
-            ]
-            counts = np.multiply.outer(counts, np.asarray(along, np.float64))
-        return 1.0 / counts
+    def _fitting(self, lengths: Lengths, complete: Mapping[str, Any]) -> dict[str, Any]:
+        """The knobs next to these that fit along every axis, as far as they differ."""
+        names, found, fits = AXES[len(lengths)], dict(complete), False
+        while not fits:  # ends: knobs only get smaller, and a kernel of 1 without padding fits
+            fits = True
+            for k, n in enumerate(lengths):
+                try:
+                    self.windows_of(int(n), names[k], _at(found, k, len(lengths)))
+                except PoolingError as misfit:
+                    fits = False
+                    for name, fitting in misfit.fitting.items():
+                        now = found[name]
+                        found[name] = (
+                            (*now[:k], fitting, *now[k + 1 :]) if isinstance(now, tuple) else fitting
+                        )
+        return {name: value for name, value in found.items() if value != complete[name]}
 
 
 #: What torch's classes want to be given.
@@ -235,19 +291,16 @@ _REQUIRED = ("kernel_size", "output_size")
 
 def _checked(knob: Knob, value: Any) -> Any:
     """The knob's value: one number, or a tuple of one for each axis."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if not 1 <= len(value) <= len(AXES) or knob.options:
+    # Where None stands for another knob's value, it stands alone: one of several is a number.
+    number = replace(knob, default=int(knob.low)) if knob.default is None else knob
+    if isinstance(value, Sequence) and not isinstance(value, str) and not knob.options:
+        if not 1 <= len(value) <= len(AXES):
             raise ValueError(
-                f"{knob.name} = {value!r}: one number is needed, or one for each of 1 to 3 axes. Try 2."
+                f"{knob.name} = {value!r} is not allowed: one number is needed, or one for each of 1 to 3 axes. "
+                f"Try {number.default}."
             )
-        return tuple(_one(knob, each) for each in value)
-    return _one(knob, value)
-
-
-def _one(knob: Knob, value: Any) -> Any:
-    if knob.default is None and value is not None:
-        return replace(knob, default=int(knob.low)).check(value)
-    return knob.check(value)
+        return tuple(number.check(each) for each in value)
+    return (knob if value is None else number).check(value)
 
 
 def _rank(knobs: Mapping[str, Any]) -> int:
@@ -269,10 +322,23 @@ def _at(knobs: Mapping[str, Any], axis: int, rank: int) -> dict[str, Any]:
     return {name: value[axis] if isinstance(value, tuple) else value for name, value in knobs.items()}
 
 
+def _members(windows: Sequence[Windows], knobs: Mapping[str, Any]) -> FloatArray:
+    """How many members every output counts: the padding in front and behind too, unless it is not to."""
+    counts = np.ones(())
+    for axis in windows:
+        low, high = -axis.padded[0], axis.length + axis.padded[1]
+        if not knobs.get("count_include_pad", True):
+            low, high = 0, axis.length
+        along = [int(((axis.all_of(o) >= low) & (axis.all_of(o) < high)).sum()) for o in range(axis.count)]
+        counts = np.multiply.outer(counts, np.asarray(along, np.float64))
+    return counts
+
+
 def _largest(x: FloatArray, windows: Sequence[Windows]) -> tuple[FloatArray, IntArray]:
     """The largest of every window and its flat index: axis by axis, from the last, the first one among equals.
 
-    A NaN is larger than anything, as in torch; a window of padding alone is minus infinity.
+    A NaN is larger than anything, and the last one of a window its winner, as in torch; a window of padding alone is
+    minus infinity.
     """
     rank = len(windows)
     flat = np.broadcast_to(np.arange(int(np.prod(x.shape[-rank:]))).reshape(x.shape[-rank:]), x.shape)
@@ -286,22 +352,26 @@ def _largest(x: FloatArray, windows: Sequence[Windows]) -> tuple[FloatArray, Int
                 values.append(np.full(best.shape[1:], -np.inf))
                 places.append(np.full(best.shape[1:], -1))
                 continue
-            # argmax takes the first of equals, and a NaN before all others.
-            k = np.argmax(best[members], axis=0)[None]
-            values.append(np.take_along_axis(best[members], k, axis=0)[0])
+            read = best[members]
+            k = np.argmax(read, axis=0)[None]  # the first of equals
+            if (missing := np.isnan(read)).any():
+                last = len(read) - 1 - np.argmax(missing[::-1], axis=0)[None]
+                k = np.where(missing.any(axis=0), last, k)
+            values.append(np.take_along_axis(read, k, axis=0)[0])
             places.append(np.take_along_axis(at[members], k, axis=0)[0])
         best, at = (np.moveaxis(np.stack(found), 0, axis) for found in (values, places))
     return best, at
 
 
-def _weighted(x: FloatArray, windows: Sequence[Windows], weights: FloatArray) -> FloatArray:
-    """The sum over every window times its weight."""
+def _sums(x: FloatArray, windows: Sequence[Windows]) -> FloatArray:
+    """The sum over every window."""
     for axis, along in zip(range(-len(windows), 0), windows, strict=True):
         lined = np.moveaxis(x, axis, 0)
         # Not as a product with a matrix of 0 and 1: there one NaN would reach every output.
-        sums = [lined[along.of(output)].sum(axis=0) for output in range(along.count)]
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN, as in torch
+            sums = [lined[along.of(output)].sum(axis=0) for output in range(along.count)]
         x = np.moveaxis(np.stack(sums), 0, axis)
-    return x * weights
+    return x
 
 
 def _weighted_back(shape: Lengths, windows: Sequence[Windows], weights: FloatArray) -> FloatArray:
@@ -314,6 +384,10 @@ def _weighted_back(shape: Lengths, windows: Sequence[Windows], weights: FloatArr
     return np.broadcast_to(back, tuple(shape)).copy()
 
 
+ADAPTIVE_WINDOW = (
+    r"\left\lfloor \frac{o\,n}{m} \right\rfloor \;\dots\; \left\lceil \frac{(o + 1)\,n}{m} \right\rceil - 1"
+)
+WHOLE_WINDOW = r"0 \;\dots\; n - 1"
 SLIDING_SIZE = r"\left\lfloor \frac{n + 2p - d\,(k - 1) - 1}{s} \right\rfloor + 1"
 ENTRIES = (
     Pooling(
@@ -321,39 +395,61 @@ ENTRIES = (
         True,
         "MaxPool",
         slide,
-        r"y_o = \max_{k \in W(o)} x_k",
+        r"y_o = \max_{i \in W(o)} x_i",
         SLIDING_SIZE,
         (KERNEL, STRIDE, PADDING, DILATION, CEIL),
+        window_latex=r"o\,s - p \;\dots\; o\,s - p + d\,(k - 1)",
     ),
     Pooling(
         "average",
         False,
         "AvgPool",
         slide,
-        r"y_o = \frac{1}{|W(o)|} \sum_{k \in W(o)} x_k",
+        r"y_o = \frac{1}{|W(o)|} \sum_{i \in W(o)} x_i",
         r"\left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1",
         (KERNEL, STRIDE, PADDING, CEIL, COUNTED),
+        window_latex=r"o\,s - p \;\dots\; o\,s - p + k - 1",
     ),
-    Pooling("global_max", True, "AdaptiveMaxPool", whole, r"y = \max_{k} x_k", "1", fixed={"output_size": 1}),
+    Pooling(
+        "global_max",
+        True,
+        "AdaptiveMaxPool",
+        whole,
+        r"y = \max_{i} x_i",
+        "1",
+        fixed={"output_size": 1},
+        window_latex=WHOLE_WINDOW,
+    ),
     Pooling(
         "global_average",
         False,
         "AdaptiveAvgPool",
         whole,
-        r"y = \frac{1}{H W} \sum_{k} x_k",
+        r"y = \frac{1}{H W} \sum_{i} x_i",
         "1",
         fixed={"output_size": 1},
+        window_latex=WHOLE_WINDOW,
     ),
     Pooling(
         "adaptive_average",
         False,
         "AdaptiveAvgPool",
         adapt,
-        r"y_o = \frac{1}{|W(o)|} \sum_{k \in W(o)} x_k",
+        r"y_o = \frac{1}{|W(o)|} \sum_{i \in W(o)} x_i",
         "m",
         (OUTPUT,),
+        window_latex=ADAPTIVE_WINDOW,
     ),
-    Pooling("adaptive_max", True, "AdaptiveMaxPool", adapt, r"y_o = \max_{k \in W(o)} x_k", "m", (OUTPUT,)),
+    Pooling(
+        "adaptive_max",
+        True,
+        "AdaptiveMaxPool",
+        adapt,
+        r"y_o = \max_{i \in W(o)} x_i",
+        "m",
+        (OUTPUT,),
+        window_latex=ADAPTIVE_WINDOW,
+    ),
 )
 
 

@@ -96,7 +96,7 @@ def forward(
         try:
             if spec.running is not None:
                 past = torch.tensor(given if history is None else history, dtype=kind, device=device)
-                _train(module, past, batches, momentum, seed)
+                train_buffers(module, past, batches=batches, momentum=momentum, seed=seed)
                 running = buffers_of(module)
                 module.train(bool(spec.parts))
             held = {name: buffer.clone() for name, buffer in module.named_buffers()}
@@ -178,8 +178,13 @@ def _parameters(
     return filled
 
 
-def _train(module: Any, x: torch.Tensor, batches: int, momentum: float, seed: int) -> None:
-    """Let the layer's buffers see resamples of x, and leave it in evaluation mode."""
+def train_buffers(
+    module: Any, x: torch.Tensor, *, batches: int = 20, momentum: float = 0.1, seed: int = 0
+) -> None:
+    """Let a layer's buffers see ``batches`` resamples of x, and leave it in evaluation mode.
+
+    Each is as many samples as x has, drawn with replacement by ``seed``; ``momentum`` is the weight of the new batch.
+    """
     module.momentum = momentum
     module.train()
     try:
