@@ -9,7 +9,9 @@ from normviz.ui.language import language, speaker
 from normviz.ui.serving import warm_up
 from normviz.ui.style import dress
 
-PAGES = ("cube", "compare", "forward")
+PAGES = ("cube", "compare", "forward", "activations")
+#: Those that show pictures of feature maps: their shape is one of their own, large enough to be seen.
+MAPS = ("activations",)
 
 lang = language()
 say = speaker(lang)
@@ -24,7 +26,8 @@ alias = st.Page(f"{first}.py", url_path=first, visibility="hidden")
 page = st.navigation([*shown, alias], position="top")
 if page == alias:
     st.switch_page(shown[0], query_params=st.query_params.to_dict())
-st.session_state["choices"] = shared_pickers(lang, available_devices(st.query_params.get("device")))
+devices = available_devices(st.query_params.get("device"))
+st.session_state["choices"] = shared_pickers(lang, devices, page.url_path in MAPS)
 page.run()
 tidy()
 warm_up()

@@ -11,7 +11,7 @@ over the picture; linear (32 -> 10). The data are scikit-learn's 8 x 8 digits. S
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -53,7 +53,7 @@ def train_slopes(
     every: int = 5,
     per_channel: bool = False,
     rate: float = 0.01,
-) -> Iterator[SlopeRun]:
+) -> Generator[SlopeRun, None, None]:
     """Train the network with Adam, slopes and weights together, and yield what was seen so far.
 
     Yields first the untrained network, then everything up to now after every ``every`` steps and at the end; whoever
@@ -79,7 +79,7 @@ def train_slopes(
 
 def _training(
     entry: Activation, seed: int, init: float, steps: int, every: int, per_channel: bool, rate: float
-) -> Iterator[SlopeRun]:
+) -> Generator[SlopeRun, None, None]:
     pictures, labels = digits()
     with _learning():
         net = _network(entry, seed, init, per_channel)

@@ -98,8 +98,8 @@ class Choices:
         return self.cell[self.axes.index("C")]
 
 
-def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
-    """Draw the row of pickers and return what is chosen."""
+def shared_pickers(lang: str, devices: tuple[str, ...], maps: bool = False) -> Choices:
+    """Draw the row of pickers and return what is chosen; ``maps``: for a page that shows pictures of feature maps."""
     say = speaker(lang)
     row = st.container(horizontal=True, vertical_alignment="center", key="nv-bar", gap="small")
     notes = st.container()
@@ -116,10 +116,10 @@ def shared_pickers(lang: str, devices: tuple[str, ...]) -> Choices:
             width=250,
         )
         method = METHODS[key]
-        shaped = shape_now(lang, method)
+        shaped = shape_now(lang, method, maps)
         knobs = pick_knobs(method, shaped.shape, lang, notes)
         st.space("stretch")
-        pick_shape(shaped, method, lang)
+        pick_shape(shaped, lang)
         with st.popover(say("frame.settings"), icon=":material/tune:", key="nv-settings"):
             pick(
                 LANGUAGE,

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from normviz.catalogue import METHODS
 from normviz.records import Tensor
 from normviz.samples import Sample
 from normviz.text.lookup import section
@@ -22,6 +23,8 @@ from normviz.ui.serving import compute_slot
 from normviz.ui.shape_picker import DEFAULT_SHAPES, axis_key
 
 KINDS = ("random", "photo", "upload")
+#: Where pictures are looked at, they come first.
+MAPS_KINDS = ("photo", "upload", "random")
 KERNELS = ("initial", "trained", "filters")
 BANKS = ("fixed", "seeded")
 #: Uploads are kept as small arrays, not as files: enough for any map shown, and 30 pictures stay below 25 MB.
@@ -47,6 +50,19 @@ def choose_kind(c: Choices) -> str:
                 st.session_state[axis_key("NCHW", axis, c.lang)] = PICTURED
 
     return choose(c, "input", KINDS, "input.", label="input.label", on_change=enlarge)
+
+
+def choose_maps(c: Choices) -> str:
+    """Draw the same choice for a page of feature maps, where a photograph is the usual input."""
+    return choose(c, "input", MAPS_KINDS, "input.", label="input.label", under="maps.input")
+
+
+def on_maps(c: Choices) -> Choices:
+    """The same choices for feature maps: the first method that works on them where the chosen one works on weights."""
+    if not c.weighs:
+        return c
+    method = next(method for method in METHODS.values() if "NCHW" in method.layouts)
+    return replace(c, method=method, knobs=method.defaults(dict(zip("NCHW", c.shape, strict=True))))
 
 
 def choose_input(c: Choices, kind: str, below: DeltaGenerator | None = None) -> tuple[Source, list[Tensor]]:

@@ -104,7 +104,7 @@ def test_nothing_outside_is_changed_not_even_between_two_steps() -> None:
         run = train_slopes(steps=4, every=1)
         for _ in islice(run, 3):
             assert not torch.is_grad_enabled() and torch.get_num_threads() == threads
-        run.close()  # type: ignore[attr-defined]
+        run.close()
         assert not torch.is_grad_enabled()
     assert list(run) == []
     with torch.inference_mode():

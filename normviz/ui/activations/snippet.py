@@ -1,0 +1,107 @@
+"""PyTorch that makes the numbers of one activation again, to copy and run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from normviz.layouts import Shape
+from normviz.samples import Sample
+from normviz.snippet import snippet
+from normviz.ui.activations.shown import Shown
+from normviz.ui.cached import BATCHES, pictures
+from normviz.ui.inputs import SIDE
+from normviz.ui.parts import changes
+
+HEADER = ("import numpy as np", "import torch", "from torch import nn", "")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Lines that make ``x``, as the input of a snippet."""
+
+    lines: tuple[str, ...]
+    seed: int
+
+    def second(self) -> Sample:
+        """The next seed's random tensor."""
+        return Sample(self.seed).second()
+
+    def code(self, shape: Shape, name: str = "x") -> str:
+        """The lines; shape and name are theirs already."""
+        return "\n".join(self.lines)
+
+
+def show(shown: Shown) -> None:
+    """The code in an expander."""
+    c = shown.c
+    with st.expander(c.say("act_page.snippet", name=shown.one.name), icon=":material/code:"):
+        if shown.source.kind in ("photo", "upload"):
+            st.caption(c.say(f"act_page.snippet_{shown.source.kind}"))
+        st.code(code(shown), language="python")
+
+
+def code(shown: Shown) -> str:
+    """The whole program: the input, the activation with the normalization in its order, and what it prints."""
+    c, seed = shown.c, shown.source.sample.seed
+    start = (*_input(shown), *_cast(c.dtype, "x"), *changes(c))
+    report = (
+        'print(f"zeros {(y == 0).double().mean():.4f}  mean {y.mean():.4f}  slope {slope.mean():.4f}")',
+    )
+    if shown.order == "none":
+        return "\n".join((*HEADER, *start, *_activation(shown), *report))
+    after = shown.order == "after"
+    given = Given((*start, *_activation(shown), "x = y.detach()") if after else start, seed)
+    text = snippet(c.method, c.shape, sample=given, dtype=c.dtype, batches=BATCHES, **c.knobs)
+    between = () if after else ("x = y.detach()", *_activation(shown))
+    return "\n".join((text, *between, *report))
+
+
+def _activation(shown: Shown) -> tuple[str, ...]:
+    """torch's layer on x, and its slope at every cell."""
+    layer = shown.one.entry.torch_layer(**shown.one.knobs)
+    return (
+        layer.making(),
+        *_cast(shown.c.dtype, "layer"),
+        "x.requires_grad_()",
+        layer.calling(),
+        "(slope,) = torch.autograd.grad(y.sum(), x)",
+    )
+
+
+def _cast(dtype: str, name: str) -> tuple[str, ...]:
+    return () if dtype == "float32" else (f"{name} = {name}.to(torch.{dtype})",)
+
+
+def _input(shown: Shown) -> tuple[str, ...]:
+    """Lines that make the input, float32."""
+    source, shape = shown.source, shown.c.shape
+    if source.kind == "random":
+        return tuple(source.sample.code(shape).splitlines())
+    count, channels, *size = shape
+    side = pictures(source, list(shown.images)).shape[1]
+    makes = (
+        "from normviz.nets.filters import feature_maps",
+        f"maps = feature_maps(pictures, bank={source.bank!r}, channels={channels}, seed={source.sample.seed}, "
+        f"size={tuple(size)})",
+        "x = torch.from_numpy(maps)",
+    )
+    if source.photo:
+        return (
+            "from normviz.nets.photographs import crops, photograph",
+            f"pictures = crops(photograph({source.photo!r}), {count}, {side})",
+            *makes,
+        )
+    files = ", ".join(f'"{k + 1}.jpg"' for k in range(len(shown.images)))
+    read = f"images = [load_image(open(file, 'rb').read(), side={SIDE}) for file in [{files}]]"
+    taken = f"crops(images[0], {count}, {side})"
+    if len(shown.images) > 1:
+        taken = f"stack([images[k % len(images)] for k in range({count})], {side})"
+    return (
+        "from normviz.nets.images import load_image",
+        "from normviz.nets.photographs import crops, stack",
+        read,
+        f"pictures = {taken}",
+        *makes,
+    )

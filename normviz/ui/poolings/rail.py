@@ -1,0 +1,57 @@
+"""Beside the picture: the counts, the rule, the size of the output, torch beside the reference, and the code."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from normviz.pooling import Pooling
+from normviz.ui.cached_poolings import LARGEST
+from normviz.ui.numbers import scientific
+from normviz.ui.parts import TOLERANCE, caption, checked
+from normviz.ui.poolings.shown import Shown, share
+from normviz.ui.poolings.written import aligned, is_cut, size_lines, values_of
+
+
+def show_rail(shown: Shown) -> None:
+    """All of it, from top to bottom."""
+    c, entry, done = shown.c, shown.entry, shown.done
+    before, after = done.x.size, done.y.size
+    with st.container(horizontal=True, gap="medium", key="nv-counts"):
+        st.metric(shown.say("cells"), f"{before:,} → {after:,}", width="content")
+        st.metric(shown.say("ratio"), share(after / before), width="content")
+        st.metric(c.say("cube_page.learned"), f"{entry.parameter_count():,}", width="content")
+    rule = [entry.latex]
+    if entry.window_latex:
+        rule.append(rf"W(o) = \left\{{\, {entry.window_latex} \,\right\}}")
+    st.latex(aligned([*rule, *size_lines(entry, shown.windows, shown.knobs)]), width="content")
+    up = bool(entry.complete(shown.knobs).get("ceil_mode"))
+    if any(is_cut(along, values_of(entry, shown.knobs), up) for along in shown.windows):
+        st.markdown(shown.say("cut"))
+    with st.container(key="nv-check", gap="xsmall"):
+        numbers = {"layer": done.layer, "difference": scientific(done.difference64)}
+        fine = done.difference64 <= TOLERANCE["float64"]
+        checked(fine, shown.say("agree", **numbers), shown.say("disagree", **numbers))
+        caption(c, shown.job.source, count=len(shown.images))
+        notes = [shown.say("which", sample=shown.job.sample, channel=shown.job.channel)]
+        if max(c.shape[2:]) > LARGEST:
+            notes.append(shown.say("cut_map", most=LARGEST))
+        st.caption(c.prose(notes))
+    with st.expander(c.say("cube_page.code"), icon=":material/code:"):
+        st.code(_code(shown, entry), language="python")
+
+
+def _code(shown: Shown, entry: Pooling) -> str:
+    """The seeded random tensor through the same layer, and the gradient that comes back."""
+    c = shown.c
+    layer = entry.torch_layer(2, **dict(shown.job.knobs))
+    lines = ["import numpy as np", "import torch", "from torch import nn", "", c.sample.code(c.shape)]
+    if c.dtype != "float32":
+        lines.append(f"x = x.to(torch.{c.dtype})")
+    lines += [
+        "x.requires_grad_()",
+        layer.making(),
+        layer.calling(),
+        "y.sum().backward()",
+        "print(y.shape, (x.grad != 0).float().mean())",
+    ]
+    return "\n".join(lines)

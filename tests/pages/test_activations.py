@@ -1,0 +1,342 @@
+"""The page of activations, without a browser: its numbers, links, languages, and an entry nobody has heard of."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from normviz.activation import Activation
+from normviz.activations import ACTIVATIONS
+from normviz.activity import SlopeRun
+from normviz.catalogue import METHODS
+from normviz.methods import Knob, Paper
+from normviz.samples import Sample
+from normviz.text import lookup
+from normviz.text.lookup import say
+from normviz.ui import cached_activations
+from normviz.ui.activations.choice import MOST, START
+from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, visit, widget
+
+#: Small, so that every visit is quick.
+SMALL = {"shape": "4x8x8x8", "layers": "5"}
+RANDOM = SMALL | {"input": "random"}
+
+
+def open_view(**more: str) -> AppTest:
+    return visit("activations", SMALL | more)
+
+
+def charts(at: AppTest) -> int:
+    return len(at.get("plotly_chart"))
+
+
+def table(at: AppTest) -> Any:
+    (found,) = at.table
+    return found.value
+
+
+def column(at: AppTest, name: str) -> list[str]:
+    return [str(cell) for cell in table(at)[name]]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("key", ACTIVATIONS)
+def test_every_entry_in_both_languages(key: str, lang: str) -> None:
+    at = open_view(lang=lang, act=key)
+    text = texts(at)
+    assert errors(at) == []
+    assert say(lang, f"activation.{key}.name") in at.title[0].value
+    assert say(lang, f"activation.{key}.what") in text
+    assert bool(CJK.search(text)) == (lang == "zh")
+    assert ":material/check_circle:" in text
+    entry = ACTIVATIONS[key]
+    assert str(entry.paper.year) in text and entry.paper.url in text
+    assert any(entry.latex[:12] in block.value for block in at.latex)
+    assert not re.findall(r"\{[a-z_]+\}", re.sub(r"\$[^$]*\$", "", text))
+    offered = say(lang, "act_page.learn_add", name=say(lang, "activation.prelu.name"))
+    assert (offered in [button.label for button in at.button]) == (not entry.learned)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("order", ["before", "after", "none"])
+@pytest.mark.parametrize("kind", ["photo", "random"])
+def test_several_in_every_order(lang: str, order: str, kind: str) -> None:
+    at = open_view(lang=lang, order=order, input=kind, act="relu.sigmoid.selu")
+    assert errors(at) == [] and not re.findall(r"\{[a-z_]+\}", re.sub(r"\$[^$]*\$", "", texts(at)))
+    # Curves, rows, and both arrangements of the orders and of the chain; a photograph's maps as pictures too.
+    assert charts(at) == 6 + (kind == "photo")
+    assert len(table(at).columns) == 4
+
+
+def test_the_numbers_are_those_of_torch() -> None:
+    """Everything in the table again, here, by torch alone."""
+    x = torch.from_numpy(Sample().tensor((4, 8, 8, 8))).requires_grad_()
+    z = torch.nn.BatchNorm2d(8)(x)
+    y = torch.nn.functional.hardtanh(torch.tanh(z), -10, 10)
+    (slope,) = torch.autograd.grad(y.sum(), z, retain_graph=True)
+    noise = torch.tensor(np.random.default_rng(0).standard_normal(y.shape), dtype=torch.float32)
+    (back,) = torch.autograd.grad(y, x, noise)
+    at = open_view(lang="en", input="random", act="relu.tanh")
+    found = column(at, "Tanh")
+    flat = int((1 - torch.tanh(z) ** 2 < 0.05).sum())
+    values = [float(cell.replace("−", "-")) for cell in (found[2], found[3], found[8], found[9])]
+    expected = [y.mean(), y.std(correction=0), slope.mean(), back.norm() / noise.norm()]
+    assert values == pytest.approx([float(value.detach()) for value in expected], abs=6e-4)
+    assert found[7] == f"{100 * flat / y.numel():.0f}%"
+    zeros = int((z <= 0).sum())
+    assert column(at, "ReLU")[4:7] == [f"{100 * zeros / y.numel():.0f}%", "0%", column(at, "ReLU")[4]]
+    assert f"{float(slope.mean()):.3f}" in at.title[0].value
+    assert f"**{100 * zeros / y.numel():.0f}%** exact zeros" in texts(at)
+
+
+def test_a_normalization_after_it_leaves_no_zeros() -> None:
+    x = torch.from_numpy(Sample().tensor((4, 8, 8, 8)))
+    y = torch.nn.BatchNorm2d(8)(torch.relu(x)).detach()
+    at = open_view(lang="en", input="random", act="relu", order="after")
+    found = column(at, "ReLU")
+    assert found[4] == "0%" and found[5] == f"{100 * float((y < 0).float().mean()):.0f}%"
+    assert "still is" in texts(at)
+    # The three orders say the same whichever of them is chosen.
+    said = [line for line in texts(at).splitlines() if "steep part" in line]
+    assert len(said) == 3
+    other = open_view(lang="en", input="random", act="relu", order="none")
+    assert [line for line in texts(other).splitlines() if "steep part" in line] == said
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_stands_before_it_or_the_page_says_why_not(method: str) -> None:
+    at = open_view(lang="en", method=method, act="relu", chain_norm="before")
+    # On a row (N, C) a method may have a single value for its statistic: torch says so itself.
+    refused = [sentence for sentence in errors(at) if "torch refuses" in sentence]
+    assert errors(at) == refused and len(refused) == (method == "instance_norm")
+    name, entry = say("en", f"method.{method}.name"), METHODS[method]
+    weighs = "NCHW" not in entry.layouts
+    assert (say("en", "act_page.weighs", name=name) in texts(at)) == weighs
+    assert (f"With {name} before it" in texts(at)) == (not weighs)
+    assert (say("en", "act_page.chain_misfit", norm=name) in texts(at)) == (
+        not weighs and "NC" not in entry.layouts
+    )
+    assert charts(at) == (5 if weighs else 7) - 2 * len(refused)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("disturb", ["nan", "inf", "constant"])
+@pytest.mark.parametrize("order", ["before", "after", "none"])
+def test_what_is_put_in_by_hand_is_survived_and_counted(lang: str, disturb: str, order: str) -> None:
+    at = open_view(lang=lang, act="relu.prelu", disturb=disturb, order=order)
+    (box,) = [info.value for info in at.info]
+    if disturb == "nan":
+        # One cell alone; through Batch Norm its whole channel of 4 x 8 x 8.
+        into, final = ("256" if order == "before" else "1"), ("1" if order == "none" else "256")
+        assert f"**{into}**" in box and f"**{final}**" in box
+    assert errors(at) == []
+
+
+def test_choices_are_in_the_link_and_come_back() -> None:
+    at = open_view(lang="en")
+    assert "act" not in link(at)
+    fine(widget(at, "act/en").set_value(["elu", "leaky_relu"]).run())
+    fine(widget(at, "elu.alpha/en").set_value("2").run())
+    fine(widget(at, "order/en").set_value("after").run())
+    fine(widget(at, "one/en").set_value("leaky_relu").run())
+    fine(widget(at, "weights/en").set_value("xavier").run())
+    said = link(at)
+    assert said["act"] == "elu.leaky_relu" and said["elu.alpha"] == "2" and said["order"] == "after"
+    assert said["one"] == "leaky_relu" and said["weights"] == "xavier"
+    again = visit("activations", said | {"lang": "zh"})
+    assert widget(again, "act/zh").value == ["elu", "leaky_relu"]
+    assert widget(again, "elu.alpha/zh").value == "2"
+    assert column(again, "ELU")[0] == r"$(-2,\ \infty)$"
+    assert column(again, "ELU") == column(at, "ELU")
+    assert link(again).items() >= {k: v for k, v in said.items() if k != "lang"}.items()
+
+
+@pytest.mark.parametrize("value", ["", "no_such", ".", "relu,gelu", "RELU"])
+def test_a_broken_link_is_the_default(value: str) -> None:
+    at = open_view(lang="en", act=value, order="both", one="no_such", layers="900", weights="big")
+    assert widget(at, "act/en").value == list(START) and errors(at) == []
+    assert widget(at, "layers/en").value == 20
+
+
+def test_a_link_names_more_than_can_be_told_apart() -> None:
+    keys = list(ACTIVATIONS)
+    assert widget(open_view(lang="en", act=".".join(keys)), "act/en").value == keys[:MOST]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_none_at_all_or_too_many_is_taken_back(lang: str) -> None:
+    at = open_view(lang=lang, act="relu.gelu")
+    for chosen in ([], list(ACTIVATIONS)[: MOST + 1]):
+        widget(at, f"act/{lang}").set_value(chosen)
+        fine(at.run())
+        assert widget(at, f"act/{lang}").value == ["relu", "gelu"]
+        assert len(errors(at)) == 1 and bool(CJK.search(errors(at)[0])) == (lang == "zh")
+        fine(at.run())
+        assert errors(at) == []
+
+
+@pytest.mark.parametrize("text", ["abc", "nan", "1e9"])
+def test_a_knob_that_cannot_be_read_leaves_the_last_one(text: str) -> None:
+    at = open_view(lang="en", act="elu", **{"elu.alpha": "2"})
+    before = column(at, "ELU")
+    fine(widget(at, "elu.alpha/en").set_value(text).run())
+    assert len(errors(at)) == 1 and text in errors(at)[0]
+    assert column(at, "ELU") == before and link(at)["elu.alpha"] == "2"
+
+
+def test_what_torch_refuses_is_one_sentence() -> None:
+    at = open_view(lang="en", act="prelu", **{"prelu.num_parameters": "5"})
+    assert any("prelu" in sentence and "5" in sentence for sentence in errors(at))
+    assert not at.table
+
+
+def test_the_chain_says_how_far_the_gradient_comes() -> None:
+    at = open_view(lang="en", act="sigmoid.relu", layers="30", dtype="float64", input="random")
+    lines = [line for line in texts(at).splitlines() if line.startswith("- **")]
+    assert len(lines) == 2 and "vanishes" in lines[0] and "10⁻" in lines[0]
+    assert "stays" in lines[1]
+
+
+def printed(code: str) -> dict[str, float]:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        exec(compile(code, "snippet", "exec"), {})
+    words = out.getvalue().split()
+    return {name: float(value) for name, value in zip(words[::2], words[1::2], strict=True)}
+
+
+@pytest.mark.parametrize("order", ["before", "after", "none"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"act": "relu", "input": "random"},
+        {"act": "prelu", "input": "photo", "prelu.init": "0.1"},
+        {
+            "act": "gelu",
+            "input": "photo",
+            "dtype": "float64",
+            "method": "group_norm",
+            "gelu.approximate": "tanh",
+        },
+        {"act": "tanh", "input": "random", "method": "batch_norm_eval"},
+        {"act": "elu", "input": "photo", "method": "adaptive_instance_norm"},
+    ],
+    ids=lambda more: more["act"],
+)
+def test_the_snippet_makes_the_same_numbers(more: dict[str, str], order: str) -> None:
+    at = open_view(lang="en", order=order, **more)
+    found = printed(at.code[0].value)
+    name = say("en", f"activation.{more['act']}.name")
+    shown = column(at, name)
+    assert found["mean"] == pytest.approx(float(shown[2].replace("−", "-")), abs=6e-4)
+    assert found["slope"] == pytest.approx(float(shown[8].replace("−", "-")), abs=6e-4)
+    assert 100 * found["zeros"] == pytest.approx(float(shown[4].strip("<>%")), abs=1)
+
+
+def a_run(steps: int) -> SlopeRun:
+    t = np.arange(steps + 1.0)
+    return SlopeRun(np.stack([0.25 + t / 1000] * 3, axis=1), 2 - t / 100, np.where(t % 5, np.nan, t / 200))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_slope_is_trained_and_kept(lang: str) -> None:
+    at = open_view(lang=lang, act="prelu.relu")
+    calm = charts(at)
+    fine(widget(at, "nv-act-train-prelu").click().run())
+    assert charts(at) == calm + 1 and errors(at) == []
+    (said,) = [
+        line for line in texts(at).splitlines() if "**0." in line and "150" in line and "0.250" in line
+    ]
+    assert bool(CJK.search(said)) == (lang == "zh")
+    read = float(re.findall(r"\*\*([\d.]+) %\*\*", said)[0])
+    assert read > 70  # a guess reads one in ten
+    fine(at.run())
+    assert said in texts(at)
+    # Another start is another training.
+    fine(widget(at, f"prelu.init/{lang}").set_value("0.5").run())
+    assert said not in texts(at) and charts(at) == calm
+
+
+def test_a_training_that_was_stopped_keeps_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    def stopped(what: Any) -> Iterator[SlopeRun]:
+        try:
+            for steps in (0, 5, 10):
+                yield a_run(steps)
+        finally:
+            closed.append(what)
+
+    monkeypatch.setattr("normviz.ui.activations.slopes.trained", stopped)
+    at = open_view(lang="en", act="prelu")
+    fine(widget(at, "nv-act-train-prelu").click().run())
+    assert "Stopped at step 10 of 150" in texts(at) and "**0.260**" in texts(at)
+    assert [what.init for what in closed] == [0.25]
+
+
+def test_closing_the_training_gives_its_place_back() -> None:
+    for _ in range(3):  # as often as there are places, and once more
+        run = cached_activations.trained(cached_activations.Training("prelu", 0.25, 0))
+        assert next(run).slopes.shape == (1, 3)
+        run.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_one_that_learns_is_offered(lang: str) -> None:
+    at = open_view(lang=lang, act="relu")
+    fine(widget(at, "nv-act-add").click().run())
+    assert widget(at, f"act/{lang}").value == ["relu", "prelu"] and link(at)["act"] == "relu.prelu"
+    assert widget(at, "nv-act-train-prelu").label == say(lang, "act_page.learn_run", steps=150)
+
+
+KEY = "hard_tanh"
+WORDS = {
+    "en": {"name": "Hardtanh", "what": "cut off on both sides.", "min_val": "lower end"},
+    "zh": {"name": "硬双曲正切", "what": "两边截断。", "min_val": "下端"},
+}
+ENTRY = Activation(
+    KEY,
+    Paper("A Paper", "A. Author", 2020, "https://example.org/paper"),
+    "Hardtanh",
+    rule=lambda x, min_val: np.clip(x, min_val, 1.0),
+    slope=lambda x, min_val: ((x > min_val) & (x < 1.0)).astype(np.float64),
+    latex=r"f(x) = \min(\max(x,\ m),\ 1)",
+    derivative_latex=r"f'(x) = 1",
+    kinks=lambda min_val: (min_val, 1.0),
+    knobs=(Knob("min_val", -1.0, "m", low=-10.0, high=0.0),),
+)
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more entry in the table, and its words as the two text files would have them."""
+    monkeypatch.setitem(ACTIVATIONS, KEY, ENTRY)
+    known = lookup.words
+
+    def words(language: str) -> Mapping[str, str]:
+        return {**known(language), **{f"activation.{KEY}.{k}": text for k, text in WORDS[language].items()}}
+
+    monkeypatch.setattr(lookup, "words", words)
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_adding_an_activation_is_adding_its_entry_and_its_words(lang: str) -> None:
+    at = open_view(lang=lang, act=f"{KEY}.relu", one=KEY, **{f"{KEY}.min_val": "-0.5"})
+    assert errors(at) == []
+    assert column(at, WORDS[lang]["name"])[0] == r"$[-0.5,\ 1]$"
+    text = texts(at)
+    assert WORDS[lang]["what"] in text and "A. Author" in text and "`Hardtanh`" in text
+    assert any(ENTRY.latex in block.value for block in at.latex)
+    assert "nn.Hardtanh(min_val=-0.5)" in at.code[0].value
+    assert printed(at.code[0].value)["slope"] == pytest.approx(
+        float(column(at, WORDS[lang]["name"])[8]), abs=6e-4
+    )
