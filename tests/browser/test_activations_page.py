@@ -27,21 +27,22 @@ def test_a_click_adds_a_curve_and_goes_into_the_link(page: Page, app_url: str) -
     open_view(page, app_url, act="relu.gelu")
     assert {"ReLU", "GELU"} <= curves(page) and "Mish" not in curves(page)
     page.locator(".st-key-nv-act-keys").get_by_role("button", name="Mish").click()
-    wait_address(page, act="relu.gelu.mish")
+    wait_address(page, "act", "relu.gelu.mish")
     wait_ready(page)
     assert "Mish" in curves(page)
     # The slider of the chain, which is drawn anew alone, writes its link too.
     slider = page.locator(".st-key-nv-act-chain input[type=range]")
     slider.focus()
     slider.press("ArrowRight")
-    wait_address(page, layers="6")
+    wait_address(page, "layers", "6")
     assert choices_of(page) == SMALL | {"act": "relu.gelu.mish", "layers": "6"}
 
 
 def test_the_slope_is_trained_live_and_can_be_stopped(page: Page, app_url: str) -> None:
     open_view(page, app_url, act="prelu")
     page.get_by_role("button", name="Train 150 steps").click()
-    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text("of 150").first).to_be_visible(timeout=60_000)
+    page.locator(".st-key-nv-act-stop button").click()
     said = page.locator(".st-key-nv-act-run-prelu").get_by_text("held-out digits")
     expect(said).to_be_visible(timeout=60_000)
     wait_ready(page)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from normviz.pooling import POOLINGS, Pooling
+from normviz.pooling import MESSAGES, POOLINGS, Pooling
 from normviz.samples import Sample
 from normviz.text import lookup
 from normviz.text.lookup import say
@@ -183,6 +183,10 @@ def test_what_does_not_fit_is_one_sentence_with_a_neighbour_that_does(
     assert errors(at) == [] and np.array_equal(sent(at)[1], shown[1])
     name, _, value = fitting.partition(" = ")
     assert link(at)[name] == value
+
+
+def test_the_library_and_the_page_refuse_in_the_same_words() -> None:
+    assert {code: say("en", f"pooling_error.{code}") for code in MESSAGES} == MESSAGES
 
 
 def test_a_link_that_makes_no_sense_is_the_default() -> None:
