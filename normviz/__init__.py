@@ -20,7 +20,8 @@ from normviz.catalogue import METHODS
 from normviz.extents import Groups, Own, Whole, Window
 from normviz.formula import latex
 from normviz.methods import Knob, Method, Paper
-from normviz.pooling import POOLINGS, Pooling
+from normviz.pooling import Pooling
+from normviz.poolings import POOLINGS
 from normviz.reference import normalize
 from normviz.samples import Sample
 from normviz.snippet import snippet

@@ -161,7 +161,7 @@ class Activation:
         >>> [(r.kind, round(r.high, 2)) for r in ACTIVATIONS["elu"].regions()]
         [('saturated', -3.0)]
         """
-        edges = (-np.inf, *self.kinks(**self._arguments(np.zeros(1), knobs)), np.inf)
+        edges = (-np.inf, *self.kinks_at(**knobs), np.inf)
         dead = [
             Region("dead", low, high)
             for low, high in pairwise(edges)
@@ -170,6 +170,15 @@ class Activation:
         taken = {side for region in dead for side in _sides(region)}
         tails = [self._tail(side, knobs) for side in (0, 1) if side not in taken]
         return (*dead, *(tail for tail in tails if tail))
+
+    def kinks_at(self, **knobs: Any) -> tuple[float, ...]:
+        """The inputs at which the pieces of f meet, for these knobs.
+
+        >>> from normviz.activations import ACTIVATIONS
+        >>> ACTIVATIONS["softplus"].kinks_at(beta=2.0)
+        (10.0,)
+        """
+        return self.kinks(**self._arguments(np.zeros(1), knobs))
 
     def dead(self, x: npt.ArrayLike, **knobs: Any) -> npt.NDArray[np.bool_]:
         """Which values lie in a dead region."""

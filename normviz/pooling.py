@@ -1,19 +1,4 @@
-"""The poolings: one row each. What a window is, what is made of it, and torch's layers for one, two and three axes.
-
-    y[..., o] = max or mean of x[..., k] over k in W(o),   W(o) = {o s - p + d j : j < k} along every pooled axis
-
-Arrays have torch's layouts: the pooled axes are the last ones. (N, C, L) is pooled along 1 axis, (N, C, H, W) along 2,
-(N, C, D, H, W) along 3, and (L,) and (C, L) along 1; ``dims`` says otherwise, for (H, W) or (C, H, W).
-
->>> import numpy as np
->>> x = np.arange(16.0).reshape(1, 1, 4, 4)
->>> POOLINGS["max"](x, kernel_size=2).tolist()
-[[[[5.0, 7.0], [13.0, 15.0]]]]
->>> POOLINGS["global_average"](x).shape
-(1, 1, 1, 1)
->>> POOLINGS["max"].output_size((224, 224), kernel_size=3, stride=2, padding=1)
-(112, 112)
-"""
+"""What a pooling's row is made of, and what follows from it: the windows, the values, the gradient, torch's layers."""
 
 from __future__ import annotations
 
@@ -25,26 +10,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from normviz import windowed
 from normviz.extents import IntArray
 from normviz.layers import Layer
 from normviz.methods import Knob
 from normviz.reference import FloatArray
-from normviz.windows import Windows, adaptive, sliding
-
-LARGEST = 4096
-KERNEL = Knob("kernel_size", 2, "k", low=1, high=LARGEST)
-#: torch takes the kernel's size where no stride is given.
-STRIDE = Knob("stride", None, "s", low=1, high=LARGEST)
-PADDING = Knob("padding", 0, "p", low=0, high=LARGEST)
-DILATION = Knob("dilation", 1, "d", low=1, high=LARGEST)
-CEIL = Knob("ceil_mode", False, options=(False, True))
-COUNTED = Knob("count_include_pad", True, options=(True, False))
-OUTPUT = Knob("output_size", 2, "m", low=1, high=LARGEST)
+from normviz.windows import Windows
 
 Lengths = Sequence[int]
 #: Names of the pooled axes, by how many there are.
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
-
 
 MESSAGES: Mapping[str, str] = {
     "padding": "padding = {padding} is more than half of kernel_size = {kernel} along {axis}: a window could lie in "
@@ -62,6 +37,7 @@ class PoolingError(ValueError):
 
     ``fitting`` are the knobs next to these that fit, as far as they differ.
 
+    >>> from normviz.poolings import POOLINGS
     >>> try:
     ...     POOLINGS["max"].windows((8, 8), kernel_size=2, padding=2)
     ... except PoolingError as error:
@@ -79,36 +55,6 @@ class PoolingError(ValueError):
 
     def __str__(self) -> str:
         return MESSAGES[self.code].format(**self.details)
-
-
-def slide(length: int, axis: str, knobs: Mapping[str, Any]) -> Windows:
-    """The windows of a kernel along one axis; what torch refuses is refused with a working neighbour."""
-    k, p, d = knobs["kernel_size"], knobs.get("padding", 0), knobs.get("dilation", 1)
-    if 2 * p > k:
-        raise PoolingError("padding", {"padding": p, "kernel": k, "axis": axis}, {"padding": k // 2})
-    windows = sliding(
-        length,
-        kernel_size=k,
-        stride=knobs.get("stride") or k,
-        padding=p,
-        dilation=d,
-        ceil_mode=knobs.get("ceil_mode", False),
-    )
-    if windows.count < 1:
-        room = length + 2 * p
-        numbers = {"kernel": k, "reach": d * (k - 1) + 1, "dilation": d, "axis": axis, "room": room}
-        raise PoolingError("reach" if d > 1 else "large", numbers, {"kernel_size": (room - 1) // d + 1})
-    return windows
-
-
-def whole(length: int, axis: str, knobs: Mapping[str, Any]) -> Windows:
-    """One window over the whole axis."""
-    return adaptive(length, 1)
-
-
-def adapt(length: int, axis: str, knobs: Mapping[str, Any]) -> Windows:
-    """As many windows as the output is to have."""
-    return adaptive(length, knobs["output_size"])
 
 
 @dataclass(frozen=True)
@@ -137,13 +83,14 @@ class Pooling:
         each pooled axis. Raises ValueError where a knob or the shape does not fit. torch's AvgPool3d also refuses a
         kernel larger than the map before padding; here it works as along one and two axes.
 
+        >>> from normviz.poolings import POOLINGS
         >>> POOLINGS["average"]([[1.0, 3.0, 5.0, 7.0]], kernel_size=2, padding=1).tolist()
         [[0.5, 4.0, 3.5]]
         """
         values, windows, complete = self._prepared(x, dims, knobs)
         if self.largest:
-            return _largest(values, windows)[0]
-        return _sums(values, windows) / _members(windows, complete)
+            return windowed.largest(values, windows)[0]
+        return windowed.sums(values, windows) / windowed.members(windows, complete)
 
     def derivative(self, x: npt.ArrayLike, *, dims: int | None = None, **knobs: Any) -> FloatArray:
         """d(sum of y) / dx, of x's shape: how much of a gradient of ones reaches every input.
@@ -151,13 +98,14 @@ class Pooling:
         The largest of a window takes it all, the first one where several are equal (of NaN: the last); a mean hands
         each member its share.
 
+        >>> from normviz.poolings import POOLINGS
         >>> POOLINGS["max"].derivative([[1.0, 3.0, 2.0]], kernel_size=2, stride=1).tolist()
         [[0.0, 2.0, 0.0]]
         """
         values, windows, complete = self._prepared(x, dims, knobs)
         rank = len(windows)
         if self.largest:
-            winner = _largest(values, windows)[1].reshape(*values.shape[:-rank], -1)
+            winner = windowed.largest(values, windows)[1].reshape(*values.shape[:-rank], -1)
             counted = np.zeros((*values.shape[:-rank], int(np.prod(values.shape[-rank:])) + 1))
             # The last place collects the windows that lie in the padding alone.
             np.add.at(
@@ -166,21 +114,23 @@ class Pooling:
                 1.0,
             )
             return counted[..., :-1].reshape(values.shape)
-        weights = 1.0 / _members(windows, complete)
-        return _weighted_back(values.shape, windows, weights)
+        weights = 1.0 / windowed.members(windows, complete)
+        return windowed.handed_back(values.shape, windows, weights)
 
     def winners(self, x: npt.ArrayLike, *, dims: int | None = None, **knobs: Any) -> IntArray | None:
         """For every output the flat index of the input that it took, -1 where there was none; None for means.
 
+        >>> from normviz.poolings import POOLINGS
         >>> POOLINGS["max"].winners([[1.0, 3.0, 2.0]], kernel_size=2, stride=1).tolist()
         [[1, 1]]
         """
         values, windows, _ = self._prepared(x, dims, knobs)
-        return _largest(values, windows)[1] if self.largest else None
+        return windowed.largest(values, windows)[1] if self.largest else None
 
     def windows(self, lengths: Lengths, **knobs: Any) -> tuple[Windows, ...]:
         """The windows along every pooled axis; raises ValueError where they do not fit.
 
+        >>> from normviz.poolings import POOLINGS
         >>> [w.start for w in POOLINGS["max"].windows((5, 6), kernel_size=3, stride=2)]
         [(0, 2), (0, 2)]
         """
@@ -205,12 +155,13 @@ class Pooling:
     def counts(self, lengths: Lengths, **knobs: Any) -> FloatArray | None:
         """How many members the mean of every output is over, padding among them where it counts; None for the largest.
 
+        >>> from normviz.poolings import POOLINGS
         >>> POOLINGS["average"].counts((3,), kernel_size=2, padding=1, count_include_pad=False).tolist()
         [1.0, 2.0]
         """
         if self.largest:
             return None
-        return _members(self.windows(lengths, **knobs), self.complete(knobs))
+        return windowed.members(self.windows(lengths, **knobs), self.complete(knobs))
 
     def parameter_count(self) -> int:
         """No pooling learns anything."""
@@ -227,6 +178,7 @@ class Pooling:
     def module(self, nn: ModuleType, dims: int = 2, **knobs: Any) -> Any:
         """A fresh ``torch.nn.Module``; ``nn`` is ``torch.nn``, ``dims`` the number of pooled axes.
 
+        >>> from normviz.poolings import POOLINGS
         >>> import torch
         >>> POOLINGS["global_average"].module(torch.nn)
         AdaptiveAvgPool2d(output_size=1)
@@ -320,145 +272,3 @@ def _at(knobs: Mapping[str, Any], axis: int, rank: int) -> dict[str, Any]:
             f"Knobs for {_rank(knobs)} axes on {rank} pooled axes: give one number, or one for each of the {rank}."
         )
     return {name: value[axis] if isinstance(value, tuple) else value for name, value in knobs.items()}
-
-
-def _members(windows: Sequence[Windows], knobs: Mapping[str, Any]) -> FloatArray:
-    """How many members every output counts: the padding in front and behind too, unless it is not to."""
-    counts = np.ones(())
-    for axis in windows:
-        low, high = -axis.padded[0], axis.length + axis.padded[1]
-        if not knobs.get("count_include_pad", True):
-            low, high = 0, axis.length
-        along = [int(((axis.all_of(o) >= low) & (axis.all_of(o) < high)).sum()) for o in range(axis.count)]
-        counts = np.multiply.outer(counts, np.asarray(along, np.float64))
-    return counts
-
-
-def _largest(x: FloatArray, windows: Sequence[Windows]) -> tuple[FloatArray, IntArray]:
-    """The largest of every window and its flat index: axis by axis, from the last, the first one among equals.
-
-    A NaN is larger than anything, and the last one of a window its winner, as in torch; a window of padding alone is
-    minus infinity.
-    """
-    rank = len(windows)
-    flat = np.broadcast_to(np.arange(int(np.prod(x.shape[-rank:]))).reshape(x.shape[-rank:]), x.shape)
-    best, at = x, flat
-    for axis, along in zip(range(-1, -rank - 1, -1), reversed(windows), strict=True):
-        best, at = np.moveaxis(best, axis, 0), np.moveaxis(at, axis, 0)
-        values, places = [], []
-        for output in range(along.count):
-            members = along.of(output)
-            if not members.size:
-                values.append(np.full(best.shape[1:], -np.inf))
-                places.append(np.full(best.shape[1:], -1))
-                continue
-            read = best[members]
-            k = np.argmax(read, axis=0)[None]  # the first of equals
-            if (missing := np.isnan(read)).any():
-                last = len(read) - 1 - np.argmax(missing[::-1], axis=0)[None]
-                k = np.where(missing.any(axis=0), last, k)
-            values.append(np.take_along_axis(read, k, axis=0)[0])
-            places.append(np.take_along_axis(at[members], k, axis=0)[0])
-        best, at = (np.moveaxis(np.stack(found), 0, axis) for found in (values, places))
-    return best, at
-
-
-def _sums(x: FloatArray, windows: Sequence[Windows]) -> FloatArray:
-    """The sum over every window."""
-    for axis, along in zip(range(-len(windows), 0), windows, strict=True):
-        lined = np.moveaxis(x, axis, 0)
-        # Not as a product with a matrix of 0 and 1: there one NaN would reach every output.
-        with np.errstate(invalid="ignore", over="ignore"):  # infinity minus infinity is NaN, as in torch
-            sums = [lined[along.of(output)].sum(axis=0) for output in range(along.count)]
-        x = np.moveaxis(np.stack(sums), 0, axis)
-    return x
-
-
-def _weighted_back(shape: Lengths, windows: Sequence[Windows], weights: FloatArray) -> FloatArray:
-    """What each input gets back when every output hands its weight to its members."""
-    back = weights
-    for axis, along in zip(range(-len(windows), 0), windows, strict=True):
-        lined = np.moveaxis(back, axis, 0)
-        sums = [lined[along.reach(index)].sum(axis=0) for index in range(along.length)]
-        back = np.moveaxis(np.stack(sums), 0, axis)
-    return np.broadcast_to(back, tuple(shape)).copy()
-
-
-ADAPTIVE_WINDOW = (
-    r"\left\lfloor \frac{o\,n}{m} \right\rfloor \;\dots\; \left\lceil \frac{(o + 1)\,n}{m} \right\rceil - 1"
-)
-WHOLE_WINDOW = r"0 \;\dots\; n - 1"
-SLIDING_SIZE = r"\left\lfloor \frac{n + 2p - d\,(k - 1) - 1}{s} \right\rfloor + 1"
-ENTRIES = (
-    Pooling(
-        "max",
-        True,
-        "MaxPool",
-        slide,
-        r"y_o = \max_{i \in W(o)} x_i",
-        SLIDING_SIZE,
-        (KERNEL, STRIDE, PADDING, DILATION, CEIL),
-        window_latex=r"o\,s - p \;\dots\; o\,s - p + d\,(k - 1)",
-    ),
-    Pooling(
-        "average",
-        False,
-        "AvgPool",
-        slide,
-        r"y_o = \frac{1}{|W(o)|} \sum_{i \in W(o)} x_i",
-        r"\left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1",
-        (KERNEL, STRIDE, PADDING, CEIL, COUNTED),
-        window_latex=r"o\,s - p \;\dots\; o\,s - p + k - 1",
-    ),
-    Pooling(
-        "global_max",
-        True,
-        "AdaptiveMaxPool",
-        whole,
-        r"y = \max_{i} x_i",
-        "1",
-        fixed={"output_size": 1},
-        window_latex=WHOLE_WINDOW,
-    ),
-    Pooling(
-        "global_average",
-        False,
-        "AdaptiveAvgPool",
-        whole,
-        r"y = \frac{1}{H W} \sum_{i} x_i",
-        "1",
-        fixed={"output_size": 1},
-        window_latex=WHOLE_WINDOW,
-    ),
-    Pooling(
-        "adaptive_average",
-        False,
-        "AdaptiveAvgPool",
-        adapt,
-        r"y_o = \frac{1}{|W(o)|} \sum_{i \in W(o)} x_i",
-        "m",
-        (OUTPUT,),
-        window_latex=ADAPTIVE_WINDOW,
-    ),
-    Pooling(
-        "adaptive_max",
-        True,
-        "AdaptiveMaxPool",
-        adapt,
-        r"y_o = \max_{i \in W(o)} x_i",
-        "m",
-        (OUTPUT,),
-        window_latex=ADAPTIVE_WINDOW,
-    ),
-)
-
-
-class Poolings(dict[str, Pooling]):
-    """Poolings by key; an unknown key is answered with the keys there are."""
-
-    def __missing__(self, key: object) -> Pooling:
-        raise ValueError(f"There is no pooling {key!r}: the poolings are {', '.join(self)}.")
-
-
-#: Every pooling by its key, in the order in which they are offered.
-POOLINGS = Poolings({entry.key: entry for entry in ENTRIES})

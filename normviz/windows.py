@@ -70,7 +70,7 @@ def sliding(
     """Windows of one size at equal strides: floor((n + 2p - d(k - 1) - 1) / s + 1) of them.
 
     With ``ceil_mode`` the quotient is rounded up, but a last window that would start in the padding behind the input is
-    left out. Source: torch.nn.MaxPool2d. What does not fit is refused by :mod:`normviz.pooling`, in words.
+    left out. Source: torch.nn.MaxPool2d. What does not fit is refused by :mod:`normviz.poolings`, in words.
     """
     room = length + 2 * padding - dilation * (kernel_size - 1) - 1
     count = (-(-room // stride) if ceil_mode else room // stride) + 1

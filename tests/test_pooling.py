@@ -17,7 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 import normviz as nv
-from normviz.pooling import KERNEL, POOLINGS, Pooling
+from normviz.pooling import Pooling
+from normviz.poolings import KERNEL, POOLINGS
 from normviz.windows import sliding
 from tests.strategies import examples, seeds
 from tests.test_formula import balanced

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from normviz.pooling import MESSAGES, POOLINGS, PoolingError
+from normviz.pooling import MESSAGES, PoolingError
+from normviz.poolings import POOLINGS
 from tests.strategies import examples
 from tests.test_pooling import EVERYWHERE, Knobs, attempt, cases, close, cut, torchs
 

@@ -17,7 +17,8 @@ from normviz.figures.ridge import ridge
 from normviz.figures.theme import AXIS, BASELINE, BEFORE, CELL, SET, legend, marked, style
 from normviz.figures.values import number, signs
 from normviz.pooled import Pooled, Shifts
-from normviz.pooling import POOLINGS, Pooling
+from normviz.pooling import Pooling
+from normviz.poolings import POOLINGS
 from normviz.records import Distributions, SetRow
 from normviz.windows import Windows
 

@@ -15,7 +15,7 @@ def formulas(entry: Pooling, along: Sequence[Windows], knobs: Mapping[str, Any],
     Where ``ceil_mode`` leaves out a last window that would start in the padding, 1 is taken off and ``left_out``, which
     says so, is the last line. What has no stride is no quotient: only both lengths are said.
 
-    >>> from normviz.pooling import POOLINGS
+    >>> from normviz.poolings import POOLINGS
     >>> knobs = {"kernel_size": 3, "stride": 2, "padding": 1}
     >>> formulas(POOLINGS["max"], POOLINGS["max"].windows((7, 8), **knobs), knobs, "")
     ['H: ⌊(7 + 2 × 1 − 3) / 2⌋ + 1 = 4', 'W: ⌊(8 + 2 × 1 − 3) / 2⌋ + 1 = 4']

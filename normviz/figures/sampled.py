@@ -42,7 +42,7 @@ def sampled(entry: Activation, knobs: Mapping[str, Any], low: float, high: float
     >>> relu.function_ends, relu.slope_ends
     ((), ((0.0, 0.0, True), (0.0, 1.0, False)))
     """
-    kinks = [k for k in entry.kinks(**entry._arguments(np.zeros(1), knobs)) if low < k < high]
+    kinks = [k for k in entry.kinks_at(**knobs) if low < k < high]
     edges = [low, *kinks, high]
     grid = np.unique(np.concatenate([np.linspace(low, high, POINTS), edges]))
     places: list[FloatArray] = []

@@ -22,7 +22,7 @@ from normviz.nets.normalizers import sayable
 from normviz.nets.runtime import one_thread
 from normviz.nets.tensors import array, float64_device
 from normviz.pooled import Pooled, Shifts
-from normviz.pooling import POOLINGS
+from normviz.poolings import POOLINGS
 from normviz.records import Summary, Tensor, shared_edges
 from normviz.windows import Windows
 

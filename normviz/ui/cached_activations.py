@@ -156,4 +156,11 @@ def trained(what: Training) -> Generator[SlopeRun]:
     with compute_slot():
         from normviz.nets.slope_training import train_slopes
 
-        yield from train_slopes(what.key, seed=what.seed, init=what.init, steps=STEPS, every=EVERY)
+        steps = train_slopes(what.key, seed=what.seed, init=what.init, steps=STEPS, every=EVERY)
+    while True:
+        # Not around the yield: others compute while this visitor's chart is drawn.
+        with compute_slot():
+            run = next(steps, None)
+        if run is None:
+            return
+        yield run

@@ -70,7 +70,7 @@ def _knob(
             width=130,
             **look,
         )
-    return _real(knob, label, lang, under, **look)
+    return pick_real(knob, label, lang, under, **look)
 
 
 def _complain(knob: Knob, choices: tuple[Any, ...], used: Any, lengths: Mapping[str, int], lang: str) -> None:
@@ -83,7 +83,7 @@ def _complain(knob: Knob, choices: tuple[Any, ...], used: Any, lengths: Mapping[
     st.error(speaker(lang)("frame.knob_link", used=used, choices=possible, **words), icon=":material/error:")
 
 
-def _real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float | None:
+def pick_real(knob: Knob, label: str, lang: str, under: str, **look: Any) -> float | None:
     """A real knob as text, for values like 1e-5; what cannot be read leaves the last one standing."""
 
     def parse(text: str) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from normviz.pooling import POOLINGS
+from normviz.poolings import POOLINGS
 from normviz.samples import Sample
 from tests.browser.bare_pool import lit, middle, state
 from tests.browser.conftest import PHONE, NewPage

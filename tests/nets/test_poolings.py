@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from normviz.nets.filters import MAX_CHANNELS, feature_maps, filter_bank
 from normviz.nets.photographs import crops, photograph
 from normviz.nets.poolings import RIM, ROOM, pixel_map, pool_map, shifts
-from normviz.pooling import POOLINGS
+from normviz.poolings import POOLINGS
 from normviz.records import Summary
 from tests.strategies import examples, seeds
 

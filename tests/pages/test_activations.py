@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
-from normviz.activation import Activation
 from normviz.activations import ACTIVATIONS
-from normviz.activity import SlopeRun
 from normviz.catalogue import METHODS
-from normviz.methods import Knob, Paper
 from normviz.samples import Sample
-from normviz.text import lookup
 from normviz.text.lookup import say
-from normviz.ui import cached_activations
 from normviz.ui.activations.choice import MOST, START
+from tests.pages.activation_view import charts, column, open_view, printed, table
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, visit, widget
-
-#: Small, so that every visit is quick.
-SMALL = {"shape": "4x8x8x8", "layers": "5"}
-RANDOM = SMALL | {"input": "random"}
-
-
-def open_view(**more: str) -> AppTest:
-    return visit("activations", SMALL | more)
-
-
-def charts(at: AppTest) -> int:
-    return len(at.get("plotly_chart"))
-
-
-def table(at: AppTest) -> Any:
-    (found,) = at.table
-    return found.value
-
-
-def column(at: AppTest, name: str) -> list[str]:
-    return [str(cell) for cell in table(at)[name]]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -205,14 +175,6 @@ def test_the_chain_says_how_far_the_gradient_comes() -> None:
     assert "stays" in lines[1]
 
 
-def printed(code: str) -> dict[str, float]:
-    out = io.StringIO()
-    with redirect_stdout(out):
-        exec(compile(code, "snippet", "exec"), {})
-    words = out.getvalue().split()
-    return {name: float(value) for name, value in zip(words[::2], words[1::2], strict=True)}
-
-
 @pytest.mark.parametrize("order", ["before", "after", "none"])
 @pytest.mark.parametrize(
     "more",
@@ -239,104 +201,3 @@ def test_the_snippet_makes_the_same_numbers(more: dict[str, str], order: str) ->
     assert found["mean"] == pytest.approx(float(shown[2].replace("−", "-")), abs=6e-4)
     assert found["slope"] == pytest.approx(float(shown[8].replace("−", "-")), abs=6e-4)
     assert 100 * found["zeros"] == pytest.approx(float(shown[4].strip("<>%")), abs=1)
-
-
-def a_run(steps: int) -> SlopeRun:
-    t = np.arange(steps + 1.0)
-    return SlopeRun(np.stack([0.25 + t / 1000] * 3, axis=1), 2 - t / 100, np.where(t % 5, np.nan, t / 200))
-
-
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_slope_is_trained_and_kept(lang: str) -> None:
-    at = open_view(lang=lang, act="prelu.relu")
-    calm = charts(at)
-    fine(widget(at, "nv-act-train-prelu").click().run())
-    assert charts(at) == calm + 1 and errors(at) == []
-    (said,) = [
-        line for line in texts(at).splitlines() if "**0." in line and "150" in line and "0.250" in line
-    ]
-    assert bool(CJK.search(said)) == (lang == "zh")
-    read = float(re.findall(r"\*\*([\d.]+) %\*\*", said)[0])
-    assert read > 70  # a guess reads one in ten
-    fine(at.run())
-    assert said in texts(at)
-    # Another start is another training.
-    fine(widget(at, f"prelu.init/{lang}").set_value("0.5").run())
-    assert said not in texts(at) and charts(at) == calm
-
-
-def test_a_training_that_was_stopped_keeps_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = []
-
-    def stopped(what: Any) -> Iterator[SlopeRun]:
-        try:
-            for steps in (0, 5, 10):
-                yield a_run(steps)
-        finally:
-            closed.append(what)
-
-    monkeypatch.setattr("normviz.ui.activations.slopes.trained", stopped)
-    at = open_view(lang="en", act="prelu")
-    fine(widget(at, "nv-act-train-prelu").click().run())
-    assert "Stopped at step 10 of 150" in texts(at) and "**0.260**" in texts(at)
-    assert [what.init for what in closed] == [0.25]
-
-
-def test_closing_the_training_gives_its_place_back() -> None:
-    for _ in range(3):  # as often as there are places, and once more
-        run = cached_activations.trained(cached_activations.Training("prelu", 0.25, 0))
-        assert next(run).slopes.shape == (1, 3)
-        run.close()
-
-
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_one_that_learns_is_offered(lang: str) -> None:
-    at = open_view(lang=lang, act="relu")
-    fine(widget(at, "nv-act-add").click().run())
-    assert widget(at, f"act/{lang}").value == ["relu", "prelu"] and link(at)["act"] == "relu.prelu"
-    assert widget(at, "nv-act-train-prelu").label == say(lang, "act_page.learn_run", steps=150)
-
-
-KEY = "hard_tanh"
-WORDS = {
-    "en": {"name": "Hardtanh", "what": "cut off on both sides.", "min_val": "lower end"},
-    "zh": {"name": "硬双曲正切", "what": "两边截断。", "min_val": "下端"},
-}
-ENTRY = Activation(
-    KEY,
-    Paper("A Paper", "A. Author", 2020, "https://example.org/paper"),
-    "Hardtanh",
-    rule=lambda x, min_val: np.clip(x, min_val, 1.0),
-    slope=lambda x, min_val: ((x > min_val) & (x < 1.0)).astype(np.float64),
-    latex=r"f(x) = \min(\max(x,\ m),\ 1)",
-    derivative_latex=r"f'(x) = 1",
-    kinks=lambda min_val: (min_val, 1.0),
-    knobs=(Knob("min_val", -1.0, "m", low=-10.0, high=0.0),),
-)
-
-
-@pytest.fixture
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more entry in the table, and its words as the two text files would have them."""
-    monkeypatch.setitem(ACTIVATIONS, KEY, ENTRY)
-    known = lookup.words
-
-    def words(language: str) -> Mapping[str, str]:
-        return {**known(language), **{f"activation.{KEY}.{k}": text for k, text in WORDS[language].items()}}
-
-    monkeypatch.setattr(lookup, "words", words)
-
-
-@pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_adding_an_activation_is_adding_its_entry_and_its_words(lang: str) -> None:
-    at = open_view(lang=lang, act=f"{KEY}.relu", one=KEY, **{f"{KEY}.min_val": "-0.5"})
-    assert errors(at) == []
-    assert column(at, WORDS[lang]["name"])[0] == r"$[-0.5,\ 1]$"
-    text = texts(at)
-    assert WORDS[lang]["what"] in text and "A. Author" in text and "`Hardtanh`" in text
-    assert any(ENTRY.latex in block.value for block in at.latex)
-    assert "nn.Hardtanh(min_val=-0.5)" in at.code[0].value
-    assert printed(at.code[0].value)["slope"] == pytest.approx(
-        float(column(at, WORDS[lang]["name"])[8]), abs=6e-4
-    )

@@ -13,7 +13,8 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from normviz.pooling import MESSAGES, POOLINGS, Pooling
+from normviz.pooling import MESSAGES, Pooling
+from normviz.poolings import POOLINGS
 from normviz.samples import Sample
 from normviz.text import lookup
 from normviz.text.lookup import say

@@ -14,7 +14,7 @@ from normviz.figures.theme import CATEGORIES
 from normviz.methods import Knob
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick, remember, remembered
-from normviz.ui.knob_pickers import _real
+from normviz.ui.knob_pickers import pick_real
 
 #: Shown first: what is used most, and what it replaced.
 START: tuple[str, ...] = ("relu", "gelu", "tanh", "sigmoid")
@@ -136,7 +136,7 @@ def _knob(c: Choices, key: str, knob: Knob, **look: Any) -> Any:
     if isinstance(knob.default, int):
         low, high = int(knob.low), int(knob.high)
         return number(link, label, knob.default, low, high, lang=c.lang, width=130, **look)
-    return _real(replace(knob, name=link), label, c.lang, link, **look)
+    return pick_real(replace(knob, name=link), label, c.lang, link, **look)
 
 
 def _symbol(knob: Knob) -> str:

@@ -97,4 +97,4 @@ def _said(c: Choices, each: Chosen, run: SlopeRun) -> None:
     }
     words = "act_page.learned" if done == STEPS else "act_page.learned_stopped"
     st.markdown(c.say(words, **numbers))
-    st.caption(c.say("act_page.learned_note", seed=c.seed))
+    st.caption(c.say("act_page.learned_note", seed=c.seed, layers=run.slopes.shape[1]))

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from normviz.methods import Knob
-from normviz.pooling import POOLINGS, Pooling, PoolingError
+from normviz.pooling import Pooling, PoolingError
+from normviz.poolings import POOLINGS
 from normviz.ui.cached import Knobs
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick, remember, remembered

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from normviz.figures.pool import shift_curves
-from normviz.pooling import POOLINGS, Pooling
+from normviz.pooling import Pooling
+from normviz.poolings import POOLINGS
 from normviz.text.lookup import section
 from normviz.ui import cached_poolings
 from normviz.ui.cached import Knobs

@@ -13,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from normviz.nets.poolings import pool_map
-from normviz.pooling import POOLINGS, PoolingError
+from normviz.pooling import PoolingError
+from normviz.poolings import POOLINGS
 from normviz.ui.poolings.written import is_cut, size_lines, substituted, value_lines, values_of, window_lines
 
 OTHERS = {"output_size": 5}
