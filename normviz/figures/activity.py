@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,20 +95,21 @@ def orders(rows: Sequence[Activity], names: Sequence[str], *, words: Words, narr
     across = 1 if narrow else len(rows)
     down = len(rows) if narrow else 1
     titled = 3 + 0.42  # a block: its name above three stages
+    # Plotly reads all that is there again at every single one that is added: they are added together.
+    texts: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
     for k, (row, name) in enumerate(zip(rows, names, strict=True)):
         axis, place = (f"x{k + 1}" if k and not narrow else "x"), k if narrow else 0
         below = (down - 1 - place) * titled
         for stage, (part, counts, summary, look) in enumerate(_stages(row, words)):
             base = below + 2 - stage
             _steps(figure, row.edges, counts, summary, base, scale, look, axis)
-            lines = [part, moments(summary)] + ([_zeros(row, words)] if stage == 2 else [])
-            _corner(figure, axis, base + 1, lines[0], "left", 13)
-            _corner(figure, axis, base + 1, "<br>".join(lines[1:]), "right", 13)
-            figure.add_shape(
-                type="line", xref=f"{axis} domain", x0=0, x1=1, yref="y", y0=base, y1=base, layer="below",
-                line={"color": BASELINE, "width": 1},
-            )  # fmt: skip
-        _corner(figure, axis, below + titled, f"<b>{name}</b>", "left", 15)
+            said = [moments(summary)] + ([_zeros(row, words)] if stage == 2 else [])
+            texts.append(_corner(axis, base + 1, part, "left", 13))
+            texts.append(_corner(axis, base + 1, "<br>".join(said), "right", 13))
+            lines.append(_baseline(axis, base))
+        texts.append(_corner(axis, below + titled, f"<b>{name}</b>", "left", 15))
+    figure.update_layout(annotations=[*figure.layout.annotations, *texts], shapes=lines)
     width = (1 - BETWEEN * (across - 1)) / across
     for k in range(across):
         left = k * (width + BETWEEN)
@@ -180,12 +182,20 @@ def _zeros(row: Activity, words: Words) -> str:
     return words["zeros"].format(share=share(row.zeros, row.final.count))
 
 
-def _corner(figure: Figure, axis: str, y: float, text: str, side: str, size: float) -> None:
+def _corner(axis: str, y: float, text: str, side: str, size: float) -> dict[str, Any]:
     """Text in an upper corner of a stage."""
-    figure.add_annotation(
-        xref=f"{axis} domain", x=float(side == "right"), xanchor=side, y=y, yanchor="top", yref="y", align=side,
-        showarrow=False, text=text, font={"size": size},
-    )  # fmt: skip
+    return {
+        "xref": f"{axis} domain", "x": float(side == "right"), "xanchor": side, "y": y, "yanchor": "top", "yref": "y",
+        "align": side, "showarrow": False, "text": text, "font": {"size": size},
+    }  # fmt: skip
+
+
+def _baseline(axis: str, base: float) -> dict[str, Any]:
+    """The line that a stage stands on."""
+    return {
+        "type": "line", "xref": f"{axis} domain", "x0": 0, "x1": 1, "yref": "y", "y0": base, "y1": base,
+        "layer": "below", "line": {"color": BASELINE, "width": 1},
+    }  # fmt: skip
 
 
 def _beside(figure: Figure, y: float, text: str, *, italic: bool = False) -> None:
