@@ -39,6 +39,11 @@ class Picture:
     phone: bool = False
     locale: str = "en-US"
 
+    @property
+    def cube(self) -> bool:
+        """Whether the page has a component that draws on a canvas."""
+        return not self.link.startswith("/forward") and self.name != "activations"
+
 
 PICTURES = (
     Picture("cube", "/?cell=0x5x1x0"),
@@ -51,6 +56,8 @@ PICTURES = (
     ),
     Picture("compare", "/compare?cell=0x5x1x0"),
     Picture("stream", "/forward?topic=stream"),
+    Picture("activations", "/activations"),
+    Picture("pooling", "/activations?part=pooling&kernel_size=3&stride=2&padding=1"),
     Picture("phone", "/?method=layer_norm&cell=0x5x1x0", phone=True),
 )
 
@@ -78,7 +85,7 @@ def take(browser: Browser, url: str, picture: Picture) -> bytes:
     )
     page = context.new_page()
     page.goto(url + picture.link)
-    wait_ready(page, cube="/forward" not in picture.link, timeout=90_000)
+    wait_ready(page, cube=picture.cube, timeout=90_000)
     if picture.full:
         page.set_viewport_size({"width": DESKTOP["viewport"]["width"], "height": height(page)})
     page.evaluate("document.fonts.ready")
