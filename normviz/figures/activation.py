@@ -33,7 +33,7 @@ ENGLISH: Words = {
     "inputs_outside": "inputs, {share} outside",
 }
 #: Pixels: the panel of f, with f' below it and alone; the panel of f'; a panel's title; a band of regions.
-FUNCTION, ALONE, SLOPE, TITLE, BAND = 210, 300, 132, 26, 9
+FUNCTION, ALONE, SLOPE, TITLE, BAND = 150, 300, 110, 26, 9
 MARGIN = {"l": 40, "r": 12, "b": 40}
 #: Pixels of a line, and by how much each is wider than the one drawn over it: where they are equal, both are seen.
 WIDTH, WIDER = 2.25, 0.6
