@@ -221,14 +221,14 @@ class Pooling:
 
     def _fitting(self, lengths: Lengths, complete: Mapping[str, Any]) -> dict[str, Any]:
         """The knobs next to these that fit along every axis, as far as they differ."""
-        names, found, fits = AXES[len(lengths)], dict(complete), False
-        while not fits:  # ends: knobs only get smaller, and a kernel of 1 without padding fits
-            fits = True
+        names, found = AXES[len(lengths)], dict(complete)
+        before: dict[str, Any] = {}
+        while found != before:  # what fits one axis may not fit another, nor the padding a smaller kernel
+            before = dict(found)
             for k, n in enumerate(lengths):
                 try:
                     self.windows_of(int(n), names[k], _at(found, k, len(lengths)))
                 except PoolingError as misfit:
-                    fits = False
                     for name, fitting in misfit.fitting.items():
                         now = found[name]
                         found[name] = (

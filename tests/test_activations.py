@@ -124,6 +124,18 @@ def test_at_a_kink_is_what_torch_passes_back(key: str, data: st.DataObject) -> N
     assert close(entry(x, **knobs), y) and close(entry.derivative(x, **knobs), slope)
 
 
+@pytest.mark.parametrize(
+    ("key", "knobs"),
+    [("relu", {}), ("prelu", {}), ("elu", {"alpha": 0.5}), ("selu", {}), ("hardswish", {})]
+    + [("softplus", {"beta": beta, "threshold": 1.0}) for beta in (0.5, 2.0)],
+)
+def test_at_a_kink_the_slope_jumps(key: str, knobs: Knobs) -> None:
+    entry = ACTIVATIONS[key]
+    for kink in entry.kinks(**entry._arguments(np.zeros(1), knobs)):
+        _, (before, low, high, after) = torchs(key, kink + np.array([-2e-6, -1e-6, 1e-6, 2e-6]), knobs)
+        assert abs(high - low) > 1e3 * max(abs(low - before), abs(after - high))
+
+
 @pytest.mark.parametrize("key", ACTIVATIONS)
 @examples(15)
 @given(data=st.data())
