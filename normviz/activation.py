@@ -63,8 +63,10 @@ class Activation:
     """An entry of ``ACTIVATIONS``: y = f(x), each value alone.
 
     ``rule(x, **knobs)`` and ``slope(x, **knobs)`` are f and f' in numpy, ``layer`` the name of torch's class, ``kinks``
-    the inputs at which its pieces meet and f' may jump. ``learned`` names the argument that is learned (PReLU's
-    weight), which starts at the knob ``init`` and runs along axis 1.
+    the inputs at which its pieces meet and f' may jump. ``latex`` and ``derivative_latex`` are f and f' as formulas;
+    where knobs change these, ``written(**knobs)`` gives both. ``learned`` names the argument that is learned (PReLU's
+    weight), which starts at the knob ``init`` and runs along axis 1, ``counted`` the knob that says how many numbers
+    it has.
     """
 
     key: str
@@ -77,6 +79,8 @@ class Activation:
     kinks: Callable[..., tuple[float, ...]] = lambda **_: ()
     knobs: tuple[Knob, ...] = ()
     learned: str = ""
+    counted: str = ""
+    written: Callable[..., tuple[str, str]] | None = None
 
     def __call__(self, x: npt.ArrayLike, **knobs: Any) -> FloatArray:
         """f(x), float64, of x's shape; knobs under torch's names.
@@ -125,6 +129,25 @@ class Activation:
                 has = ", ".join(known) or "none"
                 raise ValueError(f"{self.key} has no knob {name!r}: its knobs are {has}.")
         return {name: knob.check(knobs.get(name, knob.default)) for name, knob in known.items()}
+
+    def formulas(self, **knobs: Any) -> tuple[str, str]:
+        r"""f and f' as LaTeX, for these knobs.
+
+        >>> from normviz.activations import ACTIVATIONS
+        >>> ACTIVATIONS["gelu"].formulas()[0], ACTIVATIONS["tanh"].formulas()[1]
+        ('f(x) = x\\,\\Phi(x)', "f'(x) = 1 - \\tanh^2 x")
+        """
+        complete = self.complete(knobs)
+        return (self.latex, self.derivative_latex) if self.written is None else self.written(**complete)
+
+    def anywhere(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+        """These knobs without how many numbers are learned: at the start one, on any width, does what many do.
+
+        >>> from normviz.activations import ACTIVATIONS
+        >>> ACTIVATIONS["prelu"].anywhere({"init": 0.1, "num_parameters": 6})
+        {'init': 0.1}
+        """
+        return {name: value for name, value in knobs.items() if name != self.counted}
 
     def limits(self, **knobs: Any) -> Limits:
         """The range of f over all finite inputs.

@@ -104,6 +104,40 @@ def softplus_slope(x: FloatArray, beta: float, threshold: float) -> FloatArray:
     return np.where(beta * x > threshold, 1.0, sigmoid(beta * x))
 
 
+GELU_INNER = rf"u = \sqrt{{2/\pi}}\,(x + {GELU_CUBIC}\,x^3)"
+#: GELU and its derivative as formulas, for both values of ``approximate``.
+GELU_LATEX = {
+    "none": (
+        r"f(x) = x\,\Phi(x)",
+        r"f'(x) = \Phi(x) + x\,\varphi(x)\qquad \varphi = \Phi'",
+    ),
+    "tanh": (
+        rf"f(x) = \tfrac12\,x\,(1 + \tanh u),\quad {GELU_INNER}",
+        rf"f'(x) = \tfrac12\,(1 + \tanh u) + \tfrac12\,x\,(1 - \tanh^2 u)\,v,\quad {GELU_INNER},\quad "
+        rf"v = \sqrt{{2/\pi}}\,(1 + {3 * GELU_CUBIC:g}\,x^2)",
+    ),
+}
+SOFTPLUS_LATEX = (
+    r"f(x) = \frac{1}{\beta}\,\ln\bigl(1 + e^{\beta x}\bigr)",
+    r"f'(x) = \sigma(\beta x)",
+)
+#: From here on softplus is x to better than a float32's rounding, and torch's threshold needs no mention.
+SOFTPLUS_FAR = 17.0
+
+
+def softplus_latex(beta: float, threshold: float) -> tuple[str, str]:
+    """The formulas of ``softplus_knobbed``; the threshold is in them where it can be seen."""
+    if threshold >= SOFTPLUS_FAR:
+        return SOFTPLUS_LATEX
+    (f, smooth), (slope, steep) = (formula.split(" = ") for formula in SOFTPLUS_LATEX)
+
+    def cases(name: str, below: str, above: str) -> str:
+        first, second = (rf"\beta x {sign} {threshold:g}" for sign in (r"\le", ">"))
+        return rf"{name} = \begin{{cases}} {below} & {first} \\ {above} & {second} \end{{cases}}"
+
+    return cases(f, smooth, "x"), cases(slope, steep, "1")
+
+
 ENTRIES = (
     Activation(
         "relu",
@@ -158,6 +192,7 @@ ENTRIES = (
             Knob("num_parameters", 1, low=1, high=65536, shown=False),
         ),
         learned="weight",
+        counted="num_parameters",
     ),
     Activation(
         "sigmoid",
@@ -207,12 +242,10 @@ ENTRIES = (
         "GELU",
         rule=gelu,
         slope=gelu_slope,
-        latex=(
-            r"f(x) = x\,\Phi(x) \approx \tfrac12\,x\,\Bigl(1 + \tanh\bigl(\sqrt{2/\pi}\,"
-            r"(x + 0.044715\,x^3)\bigr)\Bigr)"
-        ),
-        derivative_latex=r"f'(x) = \Phi(x) + x\,\varphi(x)",
+        latex=GELU_LATEX["none"][0],
+        derivative_latex=GELU_LATEX["none"][1],
         knobs=(Knob("approximate", "none", options=("none", "tanh")),),
+        written=lambda approximate: GELU_LATEX[approximate],
     ),
     Activation(
         "elu",
@@ -285,13 +318,14 @@ ENTRIES = (
         "Softplus",
         rule=softplus_knobbed,
         slope=softplus_slope,
-        latex=r"f(x) = \frac{1}{\beta}\,\ln\bigl(1 + e^{\beta x}\bigr)",
-        derivative_latex=r"f'(x) = \sigma(\beta x)",
+        latex=SOFTPLUS_LATEX[0],
+        derivative_latex=SOFTPLUS_LATEX[1],
         kinks=lambda beta, threshold: (threshold / beta,),
         knobs=(
             Knob("beta", 1.0, r"\beta", low=0.01, high=100.0),
             Knob("threshold", 20.0, low=0.0, high=1000.0, shown=False),
         ),
+        written=softplus_latex,
     ),
 )
 

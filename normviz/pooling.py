@@ -24,10 +24,10 @@ AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 MESSAGES: Mapping[str, str] = {
     "padding": "padding = {padding} is more than half of kernel_size = {kernel} along {axis}: a window could lie in "
     "the padding alone. Try {fitting}.",
-    "large": "kernel_size = {kernel} is larger than the map along {axis}, {room} cells with its padding: the output "
-    "would be empty. Try {fitting}.",
-    "reach": "kernel_size = {kernel}, which reaches over {reach} with dilation = {dilation}, is larger than the map "
-    "along {axis}, {room} cells with its padding: the output would be empty. Try {fitting}.",
+    "large": "kernel_size = {kernel} is larger than the map along {axis}, which is {room} long with its padding: "
+    "the output would be empty. Try {fitting}.",
+    "reach": "kernel_size = {kernel}, which reaches over {reach} cells with dilation = {dilation}, is larger than "
+    "the map along {axis}, which is {room} long with its padding: the output would be empty. Try {fitting}.",
 }
 """The English sentence of every `PoolingError.code`; its placeholders are the keys of `PoolingError.details`."""
 

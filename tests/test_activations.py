@@ -280,14 +280,16 @@ def test_the_formulas_shown_are_what_is_computed(key: str) -> None:
     x = np.array([-7.3, -3.0, -2.2, -1.0, -0.1, 0.0, 0.3, 1.0, 2.9, 3.0, 6.4])
     floats = [k.name for k in entry.knobs if k.symbol]
     knobs = dict.fromkeys(floats, 0.75)
-    values = sides(entry.latex, x, **symbols(entry, knobs))
-    (options,) = [k.options for k in entry.knobs if k.options] or [()]
-    (option,) = [k.name for k in entry.knobs if k.options] or [""]
-    for side, shown in enumerate(values):  # gelu's two forms are its two options, in that order
-        chosen = {**knobs, **({option: options[side]} if option else {})}
-        assert np.abs(shown - entry(x, **chosen)).max() < 1e-9
-    (slope,) = sides(entry.derivative_latex, x, **symbols(entry, knobs))
-    assert np.abs(slope - entry.derivative(x, **knobs)).max() < 1e-9
+    assert entry.formulas(**knobs) == (entry.latex, entry.derivative_latex)
+    others = [{k.name: option} for k in entry.knobs for option in k.options]
+    others += [{"threshold": 2.5}] * any(k.name == "threshold" for k in entry.knobs)
+    for other in (*others, {}):
+        chosen = {**knobs, **other}
+        value, slope = entry.formulas(**chosen)
+        for shown in sides(value, x, **symbols(entry, knobs)):
+            assert np.abs(shown - entry(x, **chosen)).max() < 1e-9
+        (shown,) = sides(slope, x, **symbols(entry, knobs))
+        assert np.abs(shown - entry.derivative(x, **chosen)).max() < 1e-9
 
 
 def test_the_reader_of_formulas_reads_as_a_person_does() -> None:

@@ -54,34 +54,34 @@ def suggestion(words: str) -> dict[str, Any]:
         (
             (4, 9),
             {"kernel_size": 5},
-            "kernel_size = 5 is larger than the map along H, 4 cells with its padding: the output",
+            "kernel_size = 5 is larger than the map along H, which is 4 long with its padding: the output",
             4,
         ),
         (
             (4,),
             {"kernel_size": 7, "padding": 1},
-            "kernel_size = 7 is larger than the map along L, 6 cells with its padding: the output",
+            "kernel_size = 7 is larger than the map along L, which is 6 long with its padding: the output",
             6,
         ),
         (
             (5,),
             {"kernel_size": 3, "dilation": 3},
-            "kernel_size = 3, which reaches over 7 with dilation = 3, is",
+            "kernel_size = 3, which reaches over 7 cells with dilation = 3, is",
             2,
         ),
         # What fits the first axis must fit the second too, each axis for itself where each has its own.
-        ((4, 2, 3), {"kernel_size": 5}, "kernel_size = 5 is larger than the map along D, 4", 2),
+        ((4, 2, 3), {"kernel_size": 5}, "kernel_size = 5 is larger than the map along D, which is 4 long", 2),
         (
             (4, 9, 2),
             {"kernel_size": (5, 5, 5)},
-            "kernel_size = 5 is larger than the map along D, 4",
+            "kernel_size = 5 is larger than the map along D, which is 4 long",
             (4, 5, 2),
         ),
         # A smaller kernel may leave room for less padding.
         (
             (1,),
             {"kernel_size": 4, "padding": 2, "dilation": 5},
-            "kernel_size = 4, which reaches over 16 with",
+            "kernel_size = 4, which reaches over 16 cells with",
             1,
         ),
     ],

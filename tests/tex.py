@@ -152,10 +152,10 @@ def sides(tex: str, x: Array, **symbols: float) -> list[Array]:
 
     After a quad may stand ``s = …``, a letter of the formula; what stands after two is a remark.
     """
-    main, _, where = tex.partition(r"\qquad")[0].partition(r",\quad")
+    main, *where = tex.partition(r"\qquad")[0].split(r",\quad")
     names: dict[str, Any] = {"x": x, **symbols}
-    if where:
-        name, definition = where.split(" = ")
+    for each in where:
+        name, definition = each.split(" = ")
         names[name.strip()] = Reader(definition, names).all()
     left, *right = re.split(r" = |\\approx", main)
     assert left.strip() in ("f(x)", "f'(x)") and right

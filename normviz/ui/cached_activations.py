@@ -129,7 +129,7 @@ def _chained(source: Source, pair: Pair, layers: int, weights: str, _images: Seq
         return chain(
             x,
             pair.key,
-            dict(pair.knobs),
+            ACTIVATIONS[pair.key].anywhere(dict(pair.knobs)),
             layers=layers,
             weights=weights,
             width=WIDTH,

@@ -121,4 +121,4 @@ def test_a_stride_can_be_emptied_again(page: Page, app_url: str) -> None:
     field.press("Enter")
     wait_address(page, "stride", None)
     wait_ready(page)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("143 cells become 12")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("143 → 12 cells")

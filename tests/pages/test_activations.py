@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_torch() -> None:
     zeros = int((z <= 0).sum())
     assert column(at, "ReLU")[4:7] == [f"{100 * zeros / y.numel():.0f}%", "0%", column(at, "ReLU")[4]]
     assert f"{float(slope.mean()):.3f}" in at.title[0].value
-    assert f"**{100 * zeros / y.numel():.0f}%** exact zeros" in texts(at)
+    assert f"**{100 * zeros / y.numel():.0f}%** of what goes on from ReLU is exactly 0" in texts(at)
 
 
 def test_a_normalization_after_it_leaves_no_zeros() -> None:
@@ -73,12 +73,12 @@ def test_a_normalization_after_it_leaves_no_zeros() -> None:
     at = open_view(lang="en", input="random", act="relu", order="after")
     found = column(at, "ReLU")
     assert found[4] == "0%" and found[5] == f"{100 * float((y < 0).float().mean()):.0f}%"
-    assert "still is" in texts(at)
+    assert "of what goes on, **0%** is" in texts(at)
     # The three orders say the same whichever of them is chosen.
-    said = [line for line in texts(at).splitlines() if "steep part" in line]
+    said = [line for line in texts(at).splitlines() if "neither dead nor saturated" in line]
     assert len(said) == 3
     other = open_view(lang="en", input="random", act="relu", order="none")
-    assert [line for line in texts(other).splitlines() if "steep part" in line] == said
+    assert [line for line in texts(other).splitlines() if "neither dead nor saturated" in line] == said
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -90,7 +90,7 @@ def test_every_method_stands_before_it_or_the_page_says_why_not(method: str) -> 
     name, entry = say("en", f"method.{method}.name"), METHODS[method]
     weighs = "NCHW" not in entry.layouts
     assert (say("en", "act_page.weighs", name=name) in texts(at)) == weighs
-    assert (f"With {name} before it" in texts(at)) == (not weighs)
+    assert (f"With {name} before the activation" in texts(at)) == (not weighs)
     assert (say("en", "act_page.chain_misfit", norm=name) in texts(at)) == (
         not weighs and "NC" not in entry.layouts
     )
@@ -166,6 +166,33 @@ def test_what_torch_refuses_is_one_sentence() -> None:
     at = open_view(lang="en", act="prelu", **{"prelu.num_parameters": "5"})
     assert any("prelu" in sentence and "5" in sentence for sentence in errors(at))
     assert not at.table
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_equal_slopes_are_no_extremes(lang: str) -> None:
+    at = open_view(lang=lang, act="relu.elu", input="random", **{"elu.alpha": "0"})
+    assert say(lang, "act_page.title_alike", slope=column(at, "ReLU")[8]) == at.title[0].value
+
+
+def test_a_chain_is_shown_whatever_the_number_of_learned_slopes() -> None:
+    """All slopes start alike: one for each of the input's channels says no more than one for all."""
+    one, many = (
+        open_view(lang="en", act="prelu", input="random", **more)
+        for more in ({}, {"prelu.num_parameters": "8"})
+    )
+    found = [[line for line in texts(at).splitlines() if line.startswith("- **")] for at in (one, many)]
+    assert errors(many) == [] and found[0] == found[1] and len(found[0]) == 1
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_the_formula_is_that_of_the_knob(approximate: str) -> None:
+    at = open_view(lang="en", act="gelu", **{"gelu.approximate": approximate})
+    assert ("tanh" in at.latex[0].value) == (approximate == "tanh")
+
+
+def test_what_is_lost_is_no_share_of_the_rest() -> None:
+    at = open_view(lang="en", act="relu", disturb="nan", method="layer_norm", shape="1x8x8x8", input="random")
+    assert say("en", "act_page.said_lost") in texts(at) and "**NaN**" not in texts(at)
 
 
 def test_the_chain_says_how_far_the_gradient_comes() -> None:

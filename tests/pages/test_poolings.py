@@ -224,6 +224,19 @@ def test_what_is_put_in_by_hand_lies_in_the_map_that_is_shown(key: str, disturb:
     assert broken == (0 if disturb == "constant" else 2)  # the cell and the one output that reads it
 
 
+@pytest.mark.parametrize("key", ["global_max", "global_average"])
+def test_where_nothing_finite_is_left_nothing_is_compared(key: str) -> None:
+    at = pooling(pool=key, disturb="nan", **RANDOM)
+    assert errors(at) == [] and ":material/check_circle:" not in texts(at)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_padding_in_the_mean_is_said_where_it_counts(counted: bool) -> None:
+    knobs = {"kernel_size": "3", "stride": "2", "padding": "1", "count_include_pad": str(counted)}
+    assert (say("en", "pooling_page.padded") in texts(pooling(pool="average", **RANDOM, **knobs))) == counted
+    assert say("en", "pooling_page.padded") not in texts(pooling(pool="average", **RANDOM))
+
+
 @pytest.mark.parametrize(
     "choices",
     [

@@ -20,6 +20,8 @@ from normviz.ui.parts import choose, failed
 MOST, START = 50, 20
 #: A gradient that keeps within this factor of what it was counts as kept.
 KEPT = 10.0
+#: Less than this of it, and it counts as vanishing.
+VANISHING = 1e-3
 
 
 @st.fragment
@@ -84,15 +86,17 @@ def _show(shown: Shown) -> None:
 
 def _said(shown: Shown, name: str, found: Chain) -> str:
     """What is left of the gradient at the first layer, in a sentence."""
-    left, layers = float(found.gradient[0]), found.gradient.size - 1
+    left = float(found.gradient[0])
     kind = "stays"
     if not math.isfinite(left):
         kind = "lost"
     elif left == 0:
         kind = "gone"
-    elif left < 1 / KEPT:
+    elif left < VANISHING:
         kind = "vanishes"
+    elif left < 1 / KEPT:
+        kind = "shrinks"
     elif left > KEPT:
         kind = "grows"
-    numbers = {"name": name, "layers": layers, "left": amount(left), "dtype": shown.c.dtype}
+    numbers = {"name": name, "left": amount(left), "kept": f"{KEPT:g}", "dtype": shown.c.dtype}
     return shown.c.say(f"act_page.chain_{kind}", **numbers)

@@ -24,7 +24,8 @@ def show_rule(c: Choices, one: Chosen) -> None:
     """The formula, its derivative, the range, what it is known for, and where it comes from."""
     entry, paper = one.entry, one.entry.paper
     st.markdown(f"**{one.name}**{c.say('act_page.colon')}{c.say(f'activation.{one.key}.what')}")
-    lines = (*broken(entry.latex), *broken(entry.derivative_latex))
+    # What both formulas abbreviate stands once.
+    lines = dict.fromkeys(part for formula in entry.formulas(**one.knobs) for part in broken(formula))
     aligned = r" \\[8pt] ".join(f"&{line}" for line in lines)
     st.latex(rf"\begin{{aligned}}{aligned}\end{{aligned}}", width="content")
     limits = entry.limits(**one.knobs)

@@ -40,7 +40,7 @@ def _agreement(shown: Shown, found: Sequence[Activity]) -> None:
         return
     worst = max(each.difference64 for each in known)
     ends = (abs(end) for each in known for end in (each.out.min, each.out.max) if math.isfinite(end))
-    layers = ", ".join(f"`{each.entry.layer}`" for each in shown.chosen)
+    layers = shown.c.say("act_page.and").join(f"`{each.entry.layer}`" for each in shown.chosen)
     numbers = {"layers": layers, "difference": scientific(worst)}
     fine = worst <= TOLERANCE["float64"] * max((1.0, *ends))
     checked(fine, shown.c.say("act_page.agree", **numbers), shown.c.say("act_page.disagree", **numbers))

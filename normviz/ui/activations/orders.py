@@ -43,7 +43,7 @@ def _said(shown: Shown, seen: Activity, alone: Activity) -> str:
     """What this order does to the values, to the zeros where there are any, and to the gradient."""
     numbers = {
         "name": shown.one.name,
-        "steep": share(seen.into.count - seen.dead - seen.saturated, seen.into.count),
+        "steep": share(seen.into.count - seen.into.nonfinite - seen.dead - seen.saturated, seen.into.count),
         "zeros": zeros(seen),
         "zeros_alone": zeros(alone),
         "negatives": negatives(seen),
@@ -51,6 +51,8 @@ def _said(shown: Shown, seen: Activity, alone: Activity) -> str:
         "std": plain(seen.final.std),
         "passed": plain(seen.passed),
     }
+    if seen.final.nonfinite == seen.final.count:
+        return shown.c.say("act_page.said_lost")
     words = [f"said_{seen.order}"]
     if seen.order == "after" and alone.zeros:
         words.append("said_zeros_after")

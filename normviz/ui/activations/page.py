@@ -104,7 +104,10 @@ def _head(shown: Shown, found: Sequence[Activity]) -> None:
         (False, True): "flat",
         (False, False): "neither",
     }[found[most].zeros > 0, found[flat].saturated > 0]
-    head(say("act_page.title_several", **numbers), say(f"act_page.lead_{kind}", **lead))
+    title = say("act_page.title_several", **numbers)
+    if numbers["low"] == numbers["high"]:
+        title = say("act_page.title_alike", slope=numbers["low"])
+    head(title, say(f"act_page.lead_{kind}", **lead))
 
 
 def _head_of_one(shown: Shown, found: Activity) -> None:

@@ -30,7 +30,10 @@ def show_histograms(shown: Shown) -> None:
     before, after = shown.done.before, shown.done.after
     numbers = {"mean": before.mean, "std": before.std, "mean_after": after.mean, "std_after": after.std}
     said = {name: amount(value).replace("-", "−") for name, value in numbers.items()}
-    st.markdown(shown.kind("histograms", **said))
+    text = [shown.kind("histograms", **said)]
+    if _counts_padding(shown):
+        text.append(shown.say("padded"))
+    st.markdown(shown.c.prose(text))
 
 
 def show_gradient(shown: Shown) -> None:
@@ -40,8 +43,8 @@ def show_gradient(shown: Shown) -> None:
     largest = float(np.max(np.abs(done.gradient)))
     numbers = {
         "share": share(touched(done)),
-        "largest": f"{largest:.4g}",
-        "total": f"{done.gradient.sum():,.4g}",
+        "largest": _amount(largest),
+        "total": _amount(float(done.gradient.sum())),
     }
     text = shown.kind("gradient", **numbers)
     if not _fits(shown):
@@ -87,6 +90,20 @@ def _maps(shown: Shown, before: Any, after: Any, first: int, across: int) -> Any
             rows.append(row + [None] * (across - len(row)))
             headings.append(shown.say(f"channels_{name}"))
     return panels(rows, headings=headings, words={"legend": shown.say("legend")}, side=SMALL)
+
+
+def _counts_padding(shown: Shown) -> bool:
+    """Whether some mean is over more than the cells of the map that its window reads."""
+    counts = shown.entry.counts(shown.done.x.shape, **shown.knobs)
+    if counts is None:
+        return False
+    rows, columns = ([along.of(o).size for o in range(along.count)] for along in shown.windows)
+    return bool((counts > np.outer(rows, columns)).any())
+
+
+def _amount(value: float) -> str:
+    """Four digits, or all of a large number's, which are windows."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _fits(shown: Shown) -> bool:

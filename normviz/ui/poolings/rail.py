@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from normviz.pooling import Pooling
@@ -28,9 +30,10 @@ def show_rail(shown: Shown) -> None:
     if any(is_cut(along, values_of(entry, shown.knobs), up) for along in shown.windows):
         st.markdown(shown.say("cut"))
     with st.container(key="nv-check", gap="xsmall"):
-        numbers = {"layer": done.layer, "difference": scientific(done.difference64)}
-        fine = done.difference64 <= TOLERANCE["float64"]
-        checked(fine, shown.say("agree", **numbers), shown.say("disagree", **numbers))
+        if not math.isnan(done.difference64):  # nothing finite came out of both: nothing to compare
+            numbers = {"layer": done.layer, "difference": scientific(done.difference64)}
+            fine = done.difference64 <= TOLERANCE["float64"]
+            checked(fine, shown.say("agree", **numbers), shown.say("disagree", **numbers))
         caption(c, shown.job.source, count=len(shown.images))
         notes = [shown.say("which", sample=shown.job.sample, channel=shown.job.channel)]
         if max(c.shape[2:]) > LARGEST:
