@@ -26,8 +26,9 @@ help:  ## this list
 app: $(APP)  ## install what the app needs into .venv and start it (PORT=8501)
 	@exec $(PY) -m streamlit run app.py --server.port $(PORT) $(HEADLESS)
 
+# A process for each core, each with a server and a browser of its own: more than four would fill a small memory.
 test: $(DEV) browser check  ## the checks, then every test, in a real browser too
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --maxprocesses 4
 
 check: $(DEV)  ## ruff (lint and format) and mypy
 	$(PY) -m ruff check .

@@ -26,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in tests/browser and run it last.
 
     Quick tests then fail first; and Playwright leaves its event loop in the main thread, where other tests
-    could not start one of their own any more.
+    could not start one of their own any more. With pytest-xdist every process keeps this order (``--dist load``,
+    its default), and has a server and a browser of its own.
     """
     for item in items:
         if BROWSER_TESTS in item.path.parents:

@@ -80,7 +80,8 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPa
     """`new_page(**options)`: a page in a fresh context (Playwright's `new_context` options; 1280 x 800).
 
     When the test ends, no page may have written an error to its console, thrown one, or asked another host
-    than the app's; and the app's log may not have grown a traceback, which visitors see as one sentence.
+    than the app's; and the app's log may not have grown a traceback, which visitors see as one sentence, or a
+    warning.
     """
     watches: list[Watch] = []
     contexts = []
@@ -101,7 +102,8 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPa
     assert not found, "\n".join(found)
     if running:
         new = running.text()[logged:]
-        assert "Traceback (most recent call last)" not in new, f"the app's log:\n{new[-4000:]}"
+        unwanted = ("Traceback (most recent call last)" in new, "warning" in new.lower())
+        assert not any(unwanted), f"the app's log:\n{new[-4000:]}"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewPage
 from tests.browser.ready import wait_ready
-from tests.browser.server import ROOT, Server, serve
+from tests.browser.server import ROOT, serve
 
 BROKEN = """
 import streamlit as st
@@ -19,11 +19,13 @@ if st.button("fail"):
 """
 
 
-def test_the_app_starts_without_a_warning(page: Page, app_url: str, server: Server) -> None:
-    page.goto(app_url)
-    wait_ready(page)
-    log = server.text().lower()
-    assert "warning" not in log and "not a valid config option" not in log, server.tail()
+def test_the_app_starts_without_a_warning(page: Page) -> None:
+    with serve() as server:
+        page.goto(server.url)
+        wait_ready(page)
+        log = server.text().lower()
+        assert "warning" not in log and "not a valid config option" not in log, server.tail()
+        page.close()  # before its server goes
 
 
 def test_a_failing_page_says_one_sentence_and_the_log_keeps_the_traceback(

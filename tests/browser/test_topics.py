@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from normviz.catalogue import METHODS
 from normviz.text.lookup import LANGUAGES, words
-from normviz.ui.topics.table import TOPICS
+from normviz.ui.topics.table import TOPICS, Topic
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.cube_look import address
 from tests.browser.ready import wait_ready
@@ -40,27 +41,25 @@ def measures(page: Page, width: int) -> dict[str, Any]:
     return found
 
 
-def test_every_topic_is_drawn_within_the_page(new_page: NewPage, app_url: str) -> None:
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.key)
+def test_every_topic_is_drawn_within_the_page(topic: Topic, new_page: NewPage, app_url: str) -> None:
     page = new_page()
+    method = next(key for key, entry in METHODS.items() if topic.fits(entry))
     for lang in LANGUAGES:
-        for topic in TOPICS:
-            method = next(key for key, entry in METHODS.items() if topic.fits(entry))
-            page.set_viewport_size(DESKTOP["viewport"])
-            chosen = {"method": method, "topic": topic.key, "lang": lang}
-            page.goto(address(app_url, "forward", **chosen))
-            wait_ready(page, timeout=90_000)
-            where = f"{topic.key} of {method} in {lang}"
-            name = words(lang)[f"topic.{topic.key}"]
-            expect(page.locator(".st-key-nv-topics").get_by_text(name, exact=True)).to_be_visible()
-            expect(page.get_by_test_id("stException")).to_have_count(0)
-            expect(page.locator('[data-testid="stAlertContentError"]')).to_have_count(0)
-            assert "Traceback" not in page.inner_text("body"), where
-            for width in WIDTHS:
-                found = measures(page, width)
-                assert found["over"] <= 0, f"{where} is {found['over']} px wider than {width}"
-                assert found["charts"], f"{where} shows no chart at {width}"
-                for left, right, wide, high in found["charts"]:
-                    assert wide > 100 and high > 60, f"an empty chart in {where} at {width}"
-                    assert left >= 0 and right <= width + 0.5, (
-                        f"a chart leaves the page in {where} at {width}"
-                    )
+        page.set_viewport_size(DESKTOP["viewport"])
+        chosen = {"method": method, "topic": topic.key, "lang": lang}
+        page.goto(address(app_url, "forward", **chosen))
+        wait_ready(page, timeout=90_000)
+        where = f"{topic.key} of {method} in {lang}"
+        name = words(lang)[f"topic.{topic.key}"]
+        expect(page.locator(".st-key-nv-topics").get_by_text(name, exact=True)).to_be_visible()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.locator('[data-testid="stAlertContentError"]')).to_have_count(0)
+        assert "Traceback" not in page.inner_text("body"), where
+        for width in WIDTHS:
+            found = measures(page, width)
+            assert found["over"] <= 0, f"{where} is {found['over']} px wider than {width}"
+            assert found["charts"], f"{where} shows no chart at {width}"
+            for left, right, wide, high in found["charts"]:
+                assert wide > 100 and high > 60, f"an empty chart in {where} at {width}"
+                assert left >= 0 and right <= width + 0.5, f"a chart leaves the page in {where} at {width}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Element, FileUploader, Widget
 
@@ -22,6 +25,13 @@ CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 SHAPES: Mapping[str, tuple[int, ...]] = {"8x12x4x4": (8, 12, 4, 4), "4x10x16": (4, 10, 16), "12x24": (12, 24)}
 
 
+#: Which installed packages bring components. Every AppTest reads every package's metadata anew, which takes longer
+#: than most pages; a server does it once, at its start.
+_scan = mock.patch.object(
+    manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests)
+)
+
+
 def visit(page: str = "cube", link: Mapping[str, str] | None = None, **more: str) -> AppTest:
     """Open a page by a link in a session of its own, and see that nothing failed."""
     at = AppTest.from_file(str(MAIN), default_timeout=120)
@@ -29,7 +39,8 @@ def visit(page: str = "cube", link: Mapping[str, str] | None = None, **more: str
         at.query_params[key] = value
     if page != PAGES[0]:
         at.switch_page(f"{page}.py")
-    return fine(at.run())
+    with _scan:
+        return fine(at.run())
 
 
 def fine(at: AppTest) -> AppTest:
@@ -57,6 +68,11 @@ def uploader(at: AppTest) -> FileUploader:
 
 def errors(at: AppTest) -> list[str]:
     return [box.value for box in at.error]
+
+
+def compared(at: AppTest) -> bool:
+    """Whether the page says that torch and the reference agree; a disagreement is an error box."""
+    return any(":material/check_circle:" in text.value and "10⁻" in text.value for text in at.markdown)
 
 
 def texts(at: AppTest) -> str:

@@ -18,7 +18,7 @@ from normviz.methods import Method, Paper
 from normviz.spec import Part, Root, Spec, StatSet
 from normviz.text import lookup
 from normviz.ui.topics.table import topics_of
-from tests.pages.app import MAIN, errors, fine, metrics, texts, visit
+from tests.pages.app import errors, metrics, texts, visit
 
 KEY, SHAPE = "row_batch_norm", (8, 12, 4, 4)
 WORDS = {
@@ -109,10 +109,7 @@ def test_every_topic_of_the_forward_page_that_suits_it_knows_it(lang: str) -> No
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_compare_page_knows_it(lang: str) -> None:
-    at = AppTest.from_file(str(MAIN), default_timeout=120)
-    at.query_params["methods"] = f"batch_norm.{KEY}.layer_norm"
-    at.query_params["lang"] = lang
-    fine(at.switch_page("compare.py").run())
+    at = visit("compare", methods=f"batch_norm.{KEY}.layer_norm", lang=lang)
     text = shown(at, lang)
     assert text.count(":material/check_circle:") >= 3
     assert "A. Author" in text
