@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from normviz.layers import Layer
 from normviz.methods import Knob, Paper
+from normviz.numbers import real
 from normviz.reference import FloatArray
 
 #: On a tail that flattens out, values count as saturated where the slope is smaller than this.
@@ -263,7 +264,7 @@ class Activation:
     def _apply(
         self, rule: Callable[..., FloatArray], x: npt.ArrayLike, knobs: Mapping[str, Any]
     ) -> FloatArray:
-        values = np.asarray(x, np.float64)
+        values = real(x)
         with np.errstate(all="ignore"):  # infinity and NaN are answers, as in torch
             return np.asarray(rule(values, **self._arguments(values, knobs)), np.float64)
 

@@ -14,12 +14,15 @@ from normviz import windowed
 from normviz.extents import IntArray
 from normviz.layers import Layer
 from normviz.methods import Knob
+from normviz.numbers import real
 from normviz.reference import FloatArray
 from normviz.windows import Windows
 
 Lengths = Sequence[int]
 #: Names of the pooled axes, by how many there are.
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
+#: A length with room for every kernel.
+ROOMY = 4096
 
 MESSAGES: Mapping[str, str] = {
     "padding": "padding = {padding} is more than half of kernel_size = {kernel} along {axis}: a window could lie in "
@@ -182,9 +185,16 @@ class Pooling:
         >>> import torch
         >>> POOLINGS["global_average"].module(torch.nn)
         AdaptiveAvgPool2d(output_size=1)
+
+        Raises ValueError for knobs that fit no map.
         """
         if dims not in AXES:
             raise ValueError(f"dims = {dims!r}: torch pools along 1, 2 or 3 axes. Try dims=2.")
+        try:
+            self.windows((ROOMY,) * dims, **knobs)
+        except PoolingError as misfit:
+            if misfit.code == "padding":  # the one that no map can help
+                raise
         return self.torch_layer(dims, **knobs).build(nn)
 
     def complete(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,7 +209,7 @@ class Pooling:
     def _prepared(
         self, x: npt.ArrayLike, dims: int | None, knobs: Mapping[str, Any]
     ) -> tuple[FloatArray, tuple[Windows, ...], dict[str, Any]]:
-        values = np.asarray(x, np.float64)
+        values = real(x)
         complete = self.complete(knobs)
         spoken = _rank(complete)
         rank = (spoken or {1: 1, 2: 1, 3: 1, 4: 2, 5: 3}.get(values.ndim, 0)) if dims is None else dims

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from normviz.activations import ACTIVATIONS
 from normviz.pooling import MESSAGES, PoolingError
 from normviz.poolings import POOLINGS
 from tests.strategies import examples
@@ -169,3 +170,19 @@ def test_other_mistakes_are_refused() -> None:
             POOLINGS["adaptive_average"].windows(lengths)
     with pytest.raises(ValueError, match=r"dims = 4: torch pools along 1, 2 or 3 axes\. Try dims=2\."):
         POOLINGS["max"].module(nn, dims=4)
+
+
+def test_a_module_that_fits_no_map_is_refused() -> None:
+    with pytest.raises(
+        PoolingError, match=r"padding = 2 is more than half of kernel_size = 3 .* Try padding = 1"
+    ):
+        POOLINGS["max"].module(nn, 2, kernel_size=3, padding=2)
+    assert POOLINGS["max"].module(nn, 1, kernel_size=3, dilation=4000).dilation == 4000
+
+
+@pytest.mark.parametrize("x", ["hello", None, [[1, 2], [3]], [1 + 2j]])
+def test_what_holds_no_numbers_is_refused_in_words(x: Any) -> None:
+    with pytest.raises(ValueError, match=r"^x (holds|has rows) .* Try "):
+        POOLINGS["max"](x)
+    with pytest.raises(ValueError, match=r"^x (holds|has rows) .* Try "):
+        ACTIVATIONS["relu"](x)

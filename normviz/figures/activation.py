@@ -28,7 +28,7 @@ ENGLISH: Words = {
     "function": "f(x)",
     "slope": "f′(x)",
     "dead": "dead: f′ = 0",
-    "saturated": "saturated: |f′| < {slope:g}",
+    "saturated": "saturated: tail with |f′| < {slope:g}",
     "inputs": "inputs",
     "inputs_outside": "inputs, {share} outside",
 }
@@ -64,6 +64,8 @@ def activation_curve(
     'x unified'
     >>> figure = nv.activation_curve("leaky_relu", negative_slope=0.1, limits=(-3, 3))
     """
+    if not all(isinstance(key, str | Activation) for key in keys):
+        raise ValueError(f"{keys!r}: keys stand one after another. Try activation_curve('relu', 'gelu').")
     entries = [activation(key) for key in keys]
     has = [{knob.name for knob in e.knobs} | ({e.learned} if e.learned else set()) for e in entries]
     for name in knobs:

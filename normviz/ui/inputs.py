@@ -96,12 +96,19 @@ def choose_input(c: Choices, kind: str, below: DeltaGenerator | None = None) -> 
 
 def _fits_maps(c: Choices) -> bool:
     """Whether the filters can make maps of this shape; says so where they cannot."""
+    problem = maps_problem(c)
+    if problem:
+        st.error(problem, icon=":material/error:")
+    return not problem
+
+
+def maps_problem(c: Choices) -> str:
+    """Why the filters can make no maps of this shape; empty where they can."""
     _, channels, height, width = maps_of(c.shape)
-    fits = CHANNELS[0] <= channels <= CHANNELS[1] and max(height, width) <= LARGEST_SIDE
-    if not fits:
-        numbers = {"low": CHANNELS[0], "high": CHANNELS[1], "side": LARGEST_SIDE, "shape": spoken(c.shape)}
-        st.error(c.say("input.maps_limit", **numbers), icon=":material/error:")
-    return fits
+    if CHANNELS[0] <= channels <= CHANNELS[1] and max(height, width) <= LARGEST_SIDE:
+        return ""
+    numbers = {"low": CHANNELS[0], "high": CHANNELS[1], "side": LARGEST_SIDE, "shape": spoken(c.shape)}
+    return c.say("input.maps_limit", **numbers)
 
 
 def _sample(c: Choices) -> Sample:

@@ -259,7 +259,14 @@ def test_the_code_runs_and_gives_the_same_size() -> None:
     names: dict[str, Any] = {}
     exec(at.code[0].value, names)
     assert list(names["y"].shape[2:]) == sent(at)[0]["sizes"]["out"]
-    assert names["x"].grad is not None
+    # Of the picture that is shown, not of another input: the share is the one above it.
+    assert share(float((names["x"].grad != 0).double().mean())) in texts(at)
+
+
+def test_a_photograph_that_cannot_be_convolved_is_said() -> None:
+    at = pooling(shape="2x1x8x8")
+    (sentence,) = errors(at)
+    assert "2 × 1 × 8 × 8" in sentence
 
 
 NEW = replace(POOLINGS["max"], key="first_max", knobs=POOLINGS["max"].knobs[:3])

@@ -10,8 +10,8 @@ from normviz.layouts import Shape
 from normviz.samples import Sample
 from normviz.snippet import snippet
 from normviz.ui.activations.shown import Shown
-from normviz.ui.cached import BATCHES, pictures
-from normviz.ui.inputs import SIDE
+from normviz.ui.cached import BATCHES
+from normviz.ui.input_code import input_lines
 from normviz.ui.parts import changes
 
 HEADER = ("import numpy as np", "import torch", "from torch import nn", "")
@@ -45,7 +45,7 @@ def show(shown: Shown) -> None:
 def code(shown: Shown) -> str:
     """The whole program: the input, the activation with the normalization in its order, and what it prints."""
     c, seed = shown.c, shown.source.sample.seed
-    start = (*_input(shown), *_cast(c.dtype, "x"), *changes(c))
+    start = (*input_lines(shown.source, shown.images), *_cast(c.dtype, "x"), *changes(c))
     report = (
         'print(f"zeros {(y == 0).double().mean():.4f}  mean {y.mean():.4f}  slope {slope.mean():.4f}")',
     )
@@ -72,36 +72,3 @@ def _activation(shown: Shown) -> tuple[str, ...]:
 
 def _cast(dtype: str, name: str) -> tuple[str, ...]:
     return () if dtype == "float32" else (f"{name} = {name}.to(torch.{dtype})",)
-
-
-def _input(shown: Shown) -> tuple[str, ...]:
-    """Lines that make the input, float32."""
-    source, shape = shown.source, shown.c.shape
-    if source.kind == "random":
-        return tuple(source.sample.code(shape).splitlines())
-    count, channels, *size = shape
-    side = pictures(source, list(shown.images)).shape[1]
-    makes = (
-        "from normviz.nets.filters import feature_maps",
-        f"maps = feature_maps(pictures, bank={source.bank!r}, channels={channels}, seed={source.sample.seed}, "
-        f"size={tuple(size)})",
-        "x = torch.from_numpy(maps)",
-    )
-    if source.photo:
-        return (
-            "from normviz.nets.photographs import crops, photograph",
-            f"pictures = crops(photograph({source.photo!r}), {count}, {side})",
-            *makes,
-        )
-    files = ", ".join(f'"{k + 1}.jpg"' for k in range(len(shown.images)))
-    read = f"images = [load_image(open(file, 'rb').read(), side={SIDE}) for file in [{files}]]"
-    taken = f"crops(images[0], {count}, {side})"
-    if len(shown.images) > 1:
-        taken = f"stack([images[k % len(images)] for k in range({count})], {side})"
-    return (
-        "from normviz.nets.images import load_image",
-        "from normviz.nets.photographs import crops, stack",
-        read,
-        f"pictures = {taken}",
-        *makes,
-    )

@@ -31,6 +31,9 @@ def show_histograms(shown: Shown) -> None:
     numbers = {"mean": before.mean, "std": before.std, "mean_after": after.mean, "std_after": after.std}
     said = {name: amount(value).replace("-", "−") for name, value in numbers.items()}
     text = [shown.kind("histograms", **said)]
+    # Said only where it can be seen: a maximum raises the mean, a mean brings the values together.
+    if after.mean > before.mean if shown.entry.largest else after.std < before.std:
+        text.append(shown.kind("moved"))
     if _counts_padding(shown):
         text.append(shown.say("padded"))
     st.markdown(shown.c.prose(text))

@@ -10,7 +10,7 @@ from normviz.pooling import PoolingError
 from normviz.ui import cached_poolings
 from normviz.ui.cached_poolings import Job
 from normviz.ui.choices import Choices
-from normviz.ui.inputs import choose_input, choose_maps, on_maps
+from normviz.ui.inputs import choose_input, choose_maps, maps_problem, on_maps
 from normviz.ui.parts import credit, failed, head
 from normviz.ui.poolings.details import show_channels, show_gradient, show_histograms
 from normviz.ui.poolings.knobs import choose_pooling, given, refused
@@ -37,8 +37,13 @@ def show(c: Choices) -> None:
         named = st.container(width="content")
         choose_side(c)
         # A photograph and its filters are seldom changed; what is uploaded has to be seen.
-        menu = st.popover(c.say("pooling_page.menu"), icon=":material/image:") if kind == "photo" else None
-    with menu or left:
+        fits = not maps_problem(c)
+        menu = (
+            st.popover(c.say("pooling_page.menu"), icon=":material/image:")
+            if kind == "photo" and fits
+            else None
+        )
+    with menu or (left if fits else problems):
         source, images = choose_input(c, kind)
     with named:
         channel = choose_channel(c, source)

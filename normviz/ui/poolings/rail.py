@@ -8,8 +8,9 @@ import streamlit as st
 
 from normviz.pooling import Pooling
 from normviz.ui.cached_poolings import LARGEST
+from normviz.ui.input_code import input_lines
 from normviz.ui.numbers import scientific
-from normviz.ui.parts import TOLERANCE, caption, checked
+from normviz.ui.parts import TOLERANCE, caption, changes, checked
 from normviz.ui.poolings.shown import Shown, share
 from normviz.ui.poolings.written import aligned, is_cut, size_lines, values_of
 
@@ -40,21 +41,26 @@ def show_rail(shown: Shown) -> None:
             notes.append(shown.say("cut_map", most=LARGEST))
         st.caption(c.prose(notes))
     with st.expander(c.say("cube_page.code"), icon=":material/code:"):
+        if shown.job.source.kind in ("photo", "upload"):
+            st.caption(c.say(f"act_page.snippet_{shown.job.source.kind}"))
         st.code(_code(shown, entry), language="python")
 
 
 def _code(shown: Shown, entry: Pooling) -> str:
-    """The seeded random tensor through the same layer, and the gradient that comes back."""
-    c = shown.c
-    layer = entry.torch_layer(2, **dict(shown.job.knobs))
-    lines = ["import numpy as np", "import torch", "from torch import nn", "", c.sample.code(c.shape)]
+    """The map that is shown through the same layer, and the share of its cells that a gradient reaches."""
+    c, job = shown.c, shown.job
+    layer = entry.torch_layer(2, **dict(job.knobs))
+    lines = ["import numpy as np", "import torch", "from torch import nn", ""]
+    lines += input_lines(job.source, shown.images)
     if c.dtype != "float32":
         lines.append(f"x = x.to(torch.{c.dtype})")
+    lines += changes(c)
+    cut = f", :{LARGEST}, :{LARGEST}" if max(c.shape[2:]) > LARGEST else ""
     lines += [
-        "x.requires_grad_()",
+        f"x = x[{job.sample}, {job.channel}{cut}][None, None].requires_grad_()",
         layer.making(),
         layer.calling(),
         "y.sum().backward()",
-        "print(y.shape, (x.grad != 0).float().mean())",
+        "print(y.shape, y.mean().item(), (x.grad != 0).double().mean().item())",
     ]
     return "\n".join(lines)
