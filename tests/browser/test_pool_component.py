@@ -194,7 +194,8 @@ def test_a_click_pins_and_python_and_remounts_agree(bare: Page) -> None:
 
 
 def test_playing_moves_the_window_and_less_motion_means_single_steps(bare: Page) -> None:
-    bare.clock.install()
+    bare.clock.install(time=0)
+    bare.clock.pause_at(1)
     picture = CASES["halves"].picture()  # 4 x 4 outputs, 700 ms each
     bare.evaluate(MOUNT, [sent(picture, cell=(0, 2)), "place", "/assets/pool/mount.js"])
     bare.clock.run_for(200)
