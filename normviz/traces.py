@@ -163,22 +163,26 @@ class LayerTrace:
         for what in ("name", "op", "channel_axis", "inputs", "method"):
             mine, yours = getattr(self, what), getattr(other, what)
             if mine != yours:
-                raise ValueError(f"Layer {self.name} has {what} {mine!r} in one trace and {yours!r} in the other: "
-                                 "only passes through the same network merge. Trace both with one network.")  # fmt: skip
-        if self.shape[1:] != other.shape[1:]:
-            raise ValueError(f"Layer {self.name} puts out {self.shape} in one trace and {other.shape} in the other: "
-                             "only the first length may differ. Use inputs of one size.")  # fmt: skip
-        sums = self.channel_axis == 0 and len(self.shape) > 0
-        if sums:
+                raise ValueError(
+                    f"Layer {self.name} has {what} {mine!r} in one trace and {yours!r} in the other: only passes "
+                    "through the same network merge. Trace both with one network."
+                )
+        # A single number is a batch of one.
+        mine, yours = self.shape or (1,), other.shape or (1,)
+        if mine[1:] != yours[1:]:
+            raise ValueError(
+                f"Layer {self.name} puts out {self.shape} in one trace and {other.shape} in the other: only the "
+                "first length may differ. Use inputs of one size."
+            )
+        if self.channel_axis == 0:
             raise ValueError(
                 f"Layer {self.name} has its channels along the first axis, which adds up: it has no merge."
             )
         count = self.channel_count + other.channel_count
-        shape = (self.shape[0] + other.shape[0], *self.shape[1:]) if self.shape else self.shape
         mean, var = _chan(self, other, count)
         return replace(
             self,
-            shape=shape,
+            shape=(mine[0] + yours[0], *mine[1:]),
             channel_count=count,
             channel_mean=mean,
             channel_var=var,
