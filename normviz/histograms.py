@@ -54,6 +54,8 @@ class Histogram:
             return cls()
         exponent, first = span(float(flat.min()), float(flat.max()))
         index = np.floor(np.ldexp(flat, -exponent)).astype(np.int64)
+        # What is divided to -0 lies below 0 still.
+        index[(flat < 0) & (index == 0)] = -1
         return cls(exponent, first, np.bincount(index - first).astype(np.int64))
 
     @property
@@ -129,9 +131,9 @@ def span(low: float, high: float) -> tuple[int, int]:
     # Halved first: the distance of two large numbers may be no number.
     if half := high / 2 - low / 2:
         exponent = max(exponent, math.frexp(half)[1] - 6)
-    while _number(high, exponent) - _number(low, exponent) >= BINS:
+    while bin_number(high, exponent) - bin_number(low, exponent) >= BINS:
         exponent += 1
-    return exponent, _number(low, exponent)
+    return exponent, bin_number(low, exponent)
 
 
 def finest(largest: float) -> int:
@@ -144,5 +146,11 @@ def merged(histograms: Iterable[Histogram]) -> Histogram:
     return reduce(Histogram.merge, histograms, Histogram())
 
 
-def _number(value: float, exponent: int) -> int:
-    return math.floor(math.ldexp(value, -exponent))
+def bin_number(value: float, exponent: int) -> int:
+    """The number of the bin of this exponent that holds the value: floor(value / 2**exponent).
+
+    >>> bin_number(0.75, -2), bin_number(-1e-300, 900)
+    (3, -1)
+    """
+    scaled = math.ldexp(value, -exponent)
+    return math.floor(scaled) if scaled or not value else -(value < 0)
