@@ -42,7 +42,8 @@ def prepare(images: Sequence[Image], key: str, side: int = 0) -> torch.Tensor:
     if row.channels == 1:
         batch = (batch @ GREY)[..., None]
     scaled = (batch - np.asarray(row.mean, np.float32)) / np.asarray(row.std, np.float32)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32))
+    # A copy by torch: numpy leaves a single channel strides that torch takes for channels last, and rounds otherwise.
+    return torch.tensor(scaled.transpose(0, 3, 1, 2), dtype=torch.float32)
 
 
 def digit_data(part: Part) -> tuple[list[Image], npt.NDArray[np.int64]]:
