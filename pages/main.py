@@ -9,9 +9,11 @@ from normviz.ui.language import language, speaker
 from normviz.ui.serving import warm_up
 from normviz.ui.style import dress
 
-PAGES = ("cube", "compare", "forward", "activations")
+PAGES = ("cube", "compare", "forward", "activations", "network")
 #: Those that show pictures of feature maps: their shape is one of their own, large enough to be seen.
 MAPS = ("activations",)
+#: Those that ask for no method and no shape: what they ask for stands in the frame's row.
+OWN = ("network",)
 
 lang = language()
 say = speaker(lang)
@@ -27,7 +29,7 @@ page = st.navigation([*shown, alias], position="top")
 if page == alias:
     st.switch_page(shown[0], query_params=st.query_params.to_dict())
 devices = available_devices(st.query_params.get("device"))
-st.session_state["choices"] = shared_pickers(lang, devices, page.url_path in MAPS)
+st.session_state["choices"] = shared_pickers(lang, devices, page.url_path in MAPS, page.url_path in OWN)
 page.run()
 tidy()
 warm_up()

@@ -42,7 +42,7 @@ class Picture:
     @property
     def cube(self) -> bool:
         """Whether the page has a component that draws on a canvas."""
-        return not self.link.startswith("/forward") and self.name != "activations"
+        return not self.link.startswith(("/forward", "/network")) and self.name != "activations"
 
 
 PICTURES = (
@@ -58,6 +58,7 @@ PICTURES = (
     Picture("stream", "/forward?topic=stream"),
     Picture("activations", "/activations"),
     Picture("pooling", "/activations?part=pooling&kernel_size=3&stride=2&padding=1"),
+    Picture("network", "/network"),
     Picture("phone", "/?method=layer_norm&cell=0x5x1x0", phone=True),
 )
 

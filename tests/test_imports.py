@@ -124,9 +124,9 @@ def why_not(here: str, path: str, imported: Import) -> str | None:
     if top != "normviz":
         return None if top in LIBRARIES[here] else f"{here} may not import {top}"
     there = room(imported.module)
-    if path == "normviz/__init__.py" and there == "figures":
-        # nv.cube, a lazy attribute: `import normviz` stays free of plotly.
-        return None if imported.lazy or imported.typing else "figures only inside __getattr__ here"
+    if path == "normviz/__init__.py" and there in ("figures", "nets"):
+        # nv.cube and nv.trace, lazy attributes: `import normviz` stays free of plotly and torch.
+        return None if imported.lazy or imported.typing else f"{there} only inside __getattr__ here"
     if there not in OWN[here]:
         return f"{here} may not import {there}"
     if here == "ui" and there == "nets" and not (imported.lazy or imported.typing):
@@ -179,7 +179,9 @@ def test_every_room_is_read() -> None:
         ("normviz/spec.py", "f = lambda: __import__('streamlit')"),
         ("normviz/__init__.py", "from normviz.figures.cube import cube"),
         ("normviz/__init__.py", "def __getattr__(name):\n    import plotly"),
-        ("normviz/__init__.py", "def __getattr__(name):\n    from normviz import nets"),
+        ("normviz/__init__.py", "from normviz.nets.trace import trace"),
+        ("normviz/__init__.py", "def __getattr__(name):\n    import torch"),
+        ("normviz/__init__.py", "def __getattr__(name):\n    from normviz import ui"),
         ("normviz/figures/cube.py", "import torch"),
         ("normviz/figures/cube.py", "from normviz.nets import images"),
         ("normviz/figures/cube.py", "from ..nets import images"),
@@ -211,6 +213,7 @@ def test_a_forbidden_import_is_found(path: str, source: str) -> None:
             "import math\nimport numpy as np\nfrom .extents import Own\nfrom normviz import text",
         ),
         ("normviz/__init__.py", "def __getattr__(name):\n    from normviz.figures.cube import cube"),
+        ("normviz/__init__.py", "def __getattr__(name):\n    from normviz.nets.trace import trace"),
         ("normviz/__init__.py", "if TYPE_CHECKING:\n    from normviz.figures.cube import cube"),
         ("normviz/figures/cube.py", "import plotly.graph_objects as go\nfrom ..records import Histogram"),
         ("normviz/nets/images.py", "import torch\nfrom PIL import Image\nfrom normviz.records import Step"),

@@ -77,7 +77,7 @@ def choose_input(c: Choices, kind: str, below: DeltaGenerator | None = None) -> 
     if kind == "random":
         with below or nullcontext():
             return replace(default_source(c), sample=_sample(c)), []
-    uploads = _uploads(c) if kind == "upload" else {}
+    uploads = choose_uploads(c, c.say("input.upload_hint"), "input.upload_done") if kind == "upload" else {}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         photo = ""
         if not uploads:
@@ -139,8 +139,11 @@ def _sample(c: Choices) -> Sample:
     return Sample(seed=c.seed, **chosen)
 
 
-def _uploads(c: Choices) -> Uploads:
-    """The uploader, which forgets a file as soon as it is decoded; what could not be read is said, the rest stays."""
+def choose_uploads(c: Choices, hint: str, done: str) -> Uploads:
+    """The uploader, which forgets a file as soon as it is decoded; what could not be read is said, the rest stays.
+
+    ``hint`` is what is said until there is an image, ``done`` the key of the words about how many are in use.
+    """
     kept: Uploads = st.session_state.setdefault("uploads", {})
     turn = st.session_state.setdefault("uploads/turn", 0)
     files = st.file_uploader(
@@ -149,7 +152,7 @@ def _uploads(c: Choices) -> Uploads:
         key=f"uploads/{turn}",
     )
     if files:
-        read, problems = _decode(c, files)
+        read, problems = decode(c, files)
         # The widget would hold every file's bytes: a new key lets go of them.
         st.session_state["uploads/turn"] = turn + 1
         st.session_state["uploads/problems"] = problems
@@ -159,12 +162,12 @@ def _uploads(c: Choices) -> Uploads:
     for problem in st.session_state.get("uploads/problems", ()):
         st.error(problem, icon=":material/error:")
     if not kept:
-        st.caption(c.say("input.upload_hint"))
+        st.caption(hint)
         return {}
     with st.container(horizontal=True, vertical_alignment="center"):
         for picture in list(kept.values())[:MOST]:
             st.image(picture, width=72)
-        st.caption(c.say("input.upload_done", count=len(kept)), width="content")
+        st.caption(c.say(done, count=len(kept)), width="content")
         if st.button(c.say("input.upload_remove"), icon=":material/delete:"):
             st.session_state["uploads"] = {}
             st.session_state["uploads/problems"] = ()
@@ -172,7 +175,8 @@ def _uploads(c: Choices) -> Uploads:
     return kept
 
 
-def _decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: ignore[type-arg]
+def decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: ignore[type-arg]
+    """The images in these files by their fingerprint, and a sentence for each that could not be read."""
     from normviz.nets.images import ImageError, load_image
 
     reasons = section(c.lang, "image_error")

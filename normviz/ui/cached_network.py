@@ -1,0 +1,138 @@
+"""What the network page computes, cached: runs, one layer's values, and the samples that come with the app.
+
+A run calls back while it goes on, which ``st.cache_data`` does not allow: runs are kept in a small cache of our own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from normviz.network_runs import Plan, Run
+from normviz.records import Tensor
+from normviz.ui.cached import keyed
+from normviz.ui.network.shown import Values
+from normviz.ui.serving import compute_slot, load_torch
+
+if TYPE_CHECKING:
+    from normviz.nets.network_run import Progress
+
+#: A run's record is some 100 kB for the largest networks.
+MOST_RUNS = 48
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which run: the plan, and the short key of the images that go in."""
+
+    plan: Plan
+    images: str
+
+
+HERE = keyed(Asked, Plan)
+
+
+class Runs:
+    """The latest runs of all visitors, the one used longest ago dropped first."""
+
+    def __init__(self, most: int = MOST_RUNS) -> None:
+        self._most = most
+        self._held: OrderedDict[Asked, Run] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, asked: Asked) -> Run | None:
+        """The run, where it is held."""
+        with self._lock:
+            if asked in self._held:
+                self._held.move_to_end(asked)
+            return self._held.get(asked)
+
+    def put(self, asked: Asked, run: Run) -> None:
+        """Hold it."""
+        with self._lock:
+            self._held[asked] = run
+            self._held.move_to_end(asked)
+            while len(self._held) > self._most:
+                self._held.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """The runs of this process."""
+    return Runs()
+
+
+def known(asked: Asked) -> Run | None:
+    """The run, where it was made before."""
+    return runs().get(asked)
+
+
+def run(
+    asked: Asked,
+    images: Sequence[Tensor],
+    own: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """The run, made now where it was not before; see :func:`normviz.nets.network_run.run`."""
+    with compute_slot():
+        # A class that opens one link waits in line: by its turn the run may be there.
+        if found := known(asked):
+            return found
+        from normviz.nets.network_run import run as compute
+
+        done = compute(asked.plan, images, own=own, progress=progress)
+    runs().put(asked, done)
+    return done
+
+
+@st.cache_data(max_entries=4, **HERE)
+def values(
+    asked: Asked, number: int, _images: Sequence[Tensor], _own: Mapping[str, Any] | None = None
+) -> Values:
+    """The real output of one layer; see :func:`normviz.nets.network_run.values`."""
+    with compute_slot():
+        from normviz.nets.network_run import values as compute
+
+        return compute(asked.plan, _images, number, own=_own)
+
+
+@st.cache_data(max_entries=8, **HERE)
+def labels(network: str) -> tuple[str, ...]:
+    """The names of a network's classes; none where it has no labels."""
+    with compute_slot():
+        from normviz.nets.networks import labels as read
+
+        return tuple(read(network) or ())
+
+
+def weights_for(network: str, norm: str) -> tuple[str, ...]:
+    """Where the weights of a network with this norm can come from."""
+    load_torch()
+    from normviz.nets.weights import available
+
+    return available(network, norm)
+
+
+@st.cache_data(max_entries=16, **HERE)
+def digits(count: int, seed: int) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
+    """So many of the held-out digits, (8, 8, 3) each, drawn by the seed; and what they are."""
+    with compute_slot():
+        from normviz.nets.networks import digit_data
+
+        images, truth = digit_data("held_out")
+    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
+    return tuple(np.asarray(images[k], np.float32) for k in drawn), tuple(str(int(truth[k])) for k in drawn)
+
+
+@st.cache_data(max_entries=4, **HERE)
+def photographs(names: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """These photographs, (H, W, 3) each."""
+    from normviz.nets.photographs import photograph
+
+    return tuple(np.asarray(photograph(name), np.float32) for name in names)

@@ -1,0 +1,51 @@
+"""What a trace was computed from, in words: the caption of every picture of it."""
+
+from __future__ import annotations
+
+from normviz.text.lookup import words
+from normviz.traces import Trace
+from normviz.ui.choices import Choices
+from normviz.ui.network.shown import Shown
+from normviz.ui.numbers import spoken
+
+
+def trace_caption(c: Choices, shown: Shown) -> str:
+    """The network, its mode, the input's shape, device and dtype, and what else the trace says of itself."""
+    trace = shown.trace
+    said = c.say(
+        "network_view.caption",
+        model=model_name(c, trace),
+        mode=c.say(f"network_view.mode_{'train' if trace.mode == 'train' else 'eval'}"),
+        layers=f"{len(trace.layers):,}",
+        shape=spoken(trace.input.shape),
+        device=trace.device,
+        dtype=trace.dtype,
+    )
+    known = c.say("network_view.about_between").join(_known(c, trace))
+    return (
+        c.say("network_view.about", said=said, known=known)
+        if known
+        else c.say("network_view.about_no", said=said)
+    )
+
+
+def model_name(c: Choices, trace: Trace) -> str:
+    """The network's name: one of ours in the visitor's language, or what the trace calls it."""
+    key = f"network.{trace.model}"
+    return c.say(key) if key in words(c.lang) else trace.model or c.say("network_view.unnamed")
+
+
+def _known(c: Choices, trace: Trace) -> list[str]:
+    """What the trace says of itself, item by item: in words where there are some, else as it stands there."""
+    there = words(c.lang)
+    items = []
+    for key, value in trace.about.items():
+        if value == "" or str(value) == trace.model:
+            continue
+        label = f"network_view.about_{key}"
+        said = f"network_view.about_{key}_{value}"
+        name = c.say(label) if label in there else str(key)
+        if key == "norm" and f"method.{value}.name" in there:
+            said = f"method.{value}.name"
+        items.append(f"{name} {c.say(said) if said in there else value}")
+    return items

@@ -1,0 +1,53 @@
+"""Charts whose points are layers: a click opens one, and where there is a row for each, the open one is marked."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from normviz.figures.layer_rows import Ridge
+from normviz.figures.theme import CONFIG
+from normviz.ui.network.opening import clicked, opened
+from normviz.ui.network.shown import Shown
+
+RULES = Path(__file__).parents[3] / "assets" / "ridge.css"
+#: Numbers only: where the mark of the open layer lies on the chart, whose figure must not change for it.
+MARK = "<style>.st-key-nv-ridge-rows {{ --nv-top: {top:.1f}px; --nv-high: {high:d}px }}</style><i></i>"
+#: A longer chart is moved within itself, at this height in pixels.
+HEIGHT = 760
+
+
+def show_rows(shown: Shown, drawn: Ridge, key: str, alt: str, *, turn: bool = False) -> None:
+    """A ridge, as long as it is or moved within itself, with the open layer's row marked."""
+    now = opened(shown)
+    top = None if now is None else drawn.tops.get(now)
+    tall = drawn.figure.layout.height > HEIGHT * 1.2
+    with (
+        st.container(height=HEIGHT if tall else "content", border=tall, gap=None, key="nv-ridge"),
+        st.container(key="nv-ridge-rows", gap=None),
+    ):
+        st.html(_rules())
+        st.html(MARK.format(top=-100.0 if top is None else top, high=0 if top is None else drawn.row))
+        clickable(shown, drawn.figure, key, alt, turn=turn)
+
+
+def clickable(shown: Shown, figure: Any, key: str, alt: str, *, turn: bool = False) -> None:
+    """A chart whose points carry the numbers of layers; ``alt`` says it in words, ``turn``: a click leads there."""
+    st.plotly_chart(
+        figure,
+        theme="streamlit",
+        width="stretch",
+        config=CONFIG,
+        key=key,
+        on_select=lambda: clicked(shown, key, turn=turn),
+        selection_mode="points",
+        alt=alt,
+    )
+
+
+@cache
+def _rules() -> str:
+    return f"<style>{RULES.read_text(encoding='utf-8')}</style>"

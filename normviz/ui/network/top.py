@@ -1,0 +1,67 @@
+"""What the network takes each image for: the five classes with the highest scores, as probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from normviz.figures.png import png
+from normviz.network_runs import Run
+from normviz.reference import FloatArray
+from normviz.ui.cached_network import labels
+from normviz.ui.choices import Choices
+from normviz.ui.network.inputs import Images
+
+MOST = 5
+#: Pixels of a picture in the table, and of its row.
+SIDE, ROW = 48, 56
+
+
+def probabilities(scores: FloatArray) -> FloatArray:
+    """Softmax over the classes, (N, classes): exp(s_i) / sum over j of exp(s_j); NaN where a score is no number.
+
+    >>> probabilities(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        powers = np.exp(scores - scores.max(1, keepdims=True))
+        return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
+
+
+def show_top(c: Choices, run: Run, images: Images) -> None:
+    """A row for each image; nothing where the network gives no scores. Classes without names have numbers."""
+    if run.scores is None:
+        return
+    names = labels(run.plan.network) or tuple(
+        c.say("network_page.class_number", number=k) for k in range(run.scores.shape[1])
+    )
+    st.subheader(c.say("network_page.top"), anchor=False)
+    if run.plan.weights == "random":
+        st.warning(c.say("network_page.top_random"), icon=":material/casino:")
+    share = probabilities(run.scores)
+    order = np.argsort(-share, axis=1, kind="stable")[:, :MOST]
+    if images.truth:
+        right = sum(names[order[k, 0]] == truth for k, truth in enumerate(images.truth))
+        st.markdown(c.say("network_page.top_right", right=right, count=len(images.truth)))
+    table: dict[str, Any] = {"picture": [png(picture, SIDE) for picture in images.arrays]}
+    table["name"] = list(images.names)
+    for place in range(order.shape[1]):
+        table[str(place + 1)] = [
+            f"{names[k]}  {100 * share[row, k]:.1f} %" if np.isfinite(share[row, k]) else "NaN"
+            for row, k in enumerate(order[:, place])
+        ]
+    looks: dict[str, Any] = {
+        "picture": st.column_config.ImageColumn("", width=ROW),
+        "name": st.column_config.TextColumn(c.say("network_page.top_image"), width="small"),
+    }
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config=looks,
+        row_height=ROW,
+        height=40 + ROW * min(4, len(images.arrays)),
+        key="network-top",
+    )
+    st.caption(c.say("network_page.top_note" if run.plan.mode == "eval" else "network_page.top_note_train"))

@@ -1,0 +1,64 @@
+"""The axis of values that differ by orders of magnitude, against plain statements about it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normviz.figures.value_axis import ValueAxis, outside, spread, value_axis
+from normviz.histograms import Histogram
+
+NORMAL = np.random.default_rng(5).normal(size=20000)
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40), st.sampled_from([None, True, False]))
+def test_any_values_have_an_axis_with_0_and_ticks_in_order(values: list[float], log: bool | None) -> None:
+    axis = value_axis([Histogram.of(values)], log)
+    assert axis.low <= 0 <= axis.high and axis.low < axis.high
+    low, high = axis.range
+    places, said = axis.ticks
+    assert np.isfinite([low, high]).all() and low < high
+    assert len(places) == len(said) == len(set(said)) <= 8
+    assert all(a < b for a, b in pairwise(places))
+    assert all(low - 1e-6 * (high - low) <= p <= high + 1e-6 * (high - low) for p in places)
+    assert log is None or (axis.linear is not None) == log
+
+
+def test_it_holds_9985_of_10000_values_each_row_counted_alike() -> None:
+    rows = [NORMAL, NORMAL * 3 + 1, np.concatenate([NORMAL, np.full(3, 500.0)])]
+    axis = value_axis([Histogram.of(row) for row in rows], False)
+    inside = [np.mean((row >= axis.low) & (row <= axis.high)) for row in rows]
+    assert np.mean(inside) >= 0.9985
+    assert axis.high < 100, "three values of many do not stretch it"
+    lost = outside(Histogram.of(rows[2]), axis)
+    assert lost == pytest.approx(3 / rows[2].size)
+
+
+def test_it_is_logarithmic_only_where_some_rows_would_be_too_narrow() -> None:
+    alike = [Histogram.of(NORMAL * s) for s in (1, 2, 5)]
+    assert value_axis(alike).linear is None
+    apart = value_axis([Histogram.of(NORMAL * s) for s in (0.03, 1, 50, 4000)])
+    assert apart.linear == pytest.approx(0.01)
+    x = np.array([-4000.0, -1.0, 0.0, 0.004, 0.005, 4000.0])
+    placed = apart.place(x)
+    assert (np.diff(placed) > 0).all() and placed[2] == 0
+    assert placed[0] == -placed[-1]
+    # Plain inside: equal steps stay equal. Logarithmic outside: equal ratios become equal steps.
+    assert apart.place([0.001])[0] * 2 == pytest.approx(apart.place([0.002])[0], rel=0.02)
+    powers = np.diff(apart.place([10.0, 100.0, 1000.0]))
+    assert powers[0] == pytest.approx(powers[1], rel=1e-4) == np.log(10)
+
+
+def test_the_spread_is_that_of_the_values_up_to_the_bins() -> None:
+    assert spread(Histogram.of(NORMAL * 7)) == pytest.approx(7 * NORMAL.std(), rel=0.02)
+    assert spread(Histogram.of([3.0, 3.0])) == 0
+
+
+def test_nothing_at_all_has_an_axis() -> None:
+    assert value_axis([]) == ValueAxis(-1.0, 1.0)
+    assert value_axis([Histogram()], True).linear
+    assert value_axis([Histogram.of([0.0, 0.0])]).range == (-1, 1)

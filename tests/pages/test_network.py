@@ -1,0 +1,237 @@
+"""The network page: what it shows at first, what every control changes, and what is in its link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from normviz.network_runs import Plan, Run
+from normviz.networks import NETWORKS
+from normviz.text.lookup import say
+from normviz.traces import LayerTrace, Trace
+from normviz.ui import cached_network
+from normviz.ui.network.answer import around_norms
+from normviz.ui.network.page import VIEWS
+from normviz.ui.network.top import probabilities
+from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, widget
+from tests.pages.network_view import charts, layers, open_page
+
+
+def spec(at: Any) -> str:
+    return str(charts(at)[0].proto.spec)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_first_view_needs_nothing_from_anybody(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "normviz.nets.download.download", lambda *_, **__: pytest.fail("something is downloaded")
+    )
+    at = open_page(lang=lang)
+    assert errors(at) == [] and len(at.warning) == 0
+    assert len(charts(at)) == 1 and layers(at) > 10
+    assert bool(CJK.search(at.title[0].value)) == (lang == "zh")
+    assert bool(CJK.search(texts(at))) == (lang == "zh")
+    assert link(at) in ({}, {"lang": lang})
+    # The frame asks for no method and no shape here, only for its settings.
+    keys = {element.key for element in at.selectbox}
+    assert not {key for key in keys if str(key).startswith("method")}
+    assert widget(at, f"seed/{lang}").value == 0
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_in_every_language(view: str, lang: str) -> None:
+    at = open_page(lang=lang, view=view)
+    assert errors(at) == []
+    assert bool(CJK.search(texts(at))) == (lang == "zh")
+    assert charts(at) or view == "table"
+    assert link(at).get("view", VIEWS[0]) == view
+
+
+def test_the_title_is_made_of_the_trace() -> None:
+    at = open_page()
+    (run,) = [run for run in cached_network.runs()._held.values() if run.plan.network == "small_cnn"][-1:]
+    before, after = around_norms(run.trace)
+    assert len(before) == len(after) >= 2
+    for value in (min(before), max(before), min(after), max(after)):
+        assert f"{value:.3g}" in at.title[0].value
+    assert f"{run.trace.parameters:,}" in texts(at)
+    norms = [layer for layer in run.trace.layers if layer.method]
+    assert after == pytest.approx([layer.std for layer in norms])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("norm", "norm.small_cnn/en", "group_norm"),
+        ("norm", "norm.small_cnn/en", "none"),
+        ("weights", "weights.small_cnn/en", "random"),
+        ("activation", "activation.small_cnn/en", "tanh"),
+        ("mode", "network.mode/en", "train"),
+        ("input", "network.input/en", "photo"),
+        ("count", "count/en", 5),
+        ("target", "target/en", "top"),
+    ],
+)
+def test_every_control_changes_the_trace_and_the_link(name: str, key: str, value: Any) -> None:
+    at = open_page(view="table")
+    before = at.dataframe[0].value
+    fine(widget(at, key).set_value(value).run())
+    assert errors(at) == []
+    assert link(at) == {"view": "table", name: str(value)}
+    after = at.dataframe[0].value
+    assert before.shape != after.shape or not before.equals(after)
+    # And the link shows the same.
+    again = open_page(**link(at))
+    assert again.dataframe[0].value.equals(after)
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet18", "patch_transformer_pre"])
+def test_another_network(network: str) -> None:
+    at = open_page(view="table")
+    fine(widget(at, "network/en").set_value(network).run())
+    assert errors(at) == []
+    assert link(at) == {"view": "table", "network": network}
+    assert str(NETWORKS[network].side) in at.dataframe[0].value.iloc[0].to_string() or layers(at) > 5
+    if NETWORKS[network].labels != "digits":
+        assert any("random" in box.value.lower() for box in at.warning)
+
+
+def test_random_weights_are_called_random() -> None:
+    at = open_page(weights="random")
+    assert [box.value for box in at.warning] == [say("en", "network_page.top_random")]
+    assert not open_page().warning
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_a_side_and_its_init(side: int) -> None:
+    at = open_page(network="resnet18", view="table", side=str(side), init="he")
+    assert errors(at) == []
+    assert link(at) == {"network": "resnet18", "view": "table", "side": str(side), "init": "he"}
+    assert f"x{side // 2}x{side // 2}" in str(at.dataframe[0].value.iloc[0].tolist())
+
+
+def test_a_backward_pass_from_a_class() -> None:
+    at = open_page(view="table")
+    fine(widget(at, "target/en").set_value("class").run())
+    fine(widget(at, "class.small_cnn/en").set_value(7).run())
+    assert link(at) == {"view": "table", "target": "class", "class": "7"}
+    gradient = at.dataframe[0].value["gradient"].to_numpy(float)
+    assert np.isfinite(gradient).any() and gradient.max() > 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"network": "no_such"},
+        {"norm": "no_such"},
+        {"norm": "weight_norm"},
+        {"weights": "stolen"},
+        {"mode": "dreaming"},
+        {"input": "telepathy"},
+        {"count": "0"},
+        {"count": "1000000"},
+        {"count": "NaN"},
+        {"view": "nowhere"},
+        {"target": "9"},
+        {"side": "99999"},
+        {"activation": "<script>"},
+        {"init": ""},
+        {"layer": "no.such.layer"},
+    ],
+)
+def test_a_bad_link_falls_back(bad: dict[str, str]) -> None:
+    at = open_page(**bad)
+    assert errors(at) == []
+    (key,) = bad
+    assert key == "layer" or key not in link(at)
+    assert charts(at)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_too_large_is_said_and_the_earlier_run_stays(
+    lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = open_page(lang=lang)
+    shown = spec(at)
+    monkeypatch.setattr("normviz.nets.network_limits.MAX_IMAGES", 6)
+    fine(widget(at, f"count/{lang}").set_value(7).run())
+    (sentence,) = errors(at)
+    assert bool(CJK.search(sentence)) == (lang == "zh") and "7" in sentence
+    assert spec(at) == shown
+    assert any(say(lang, "network_page.earlier").split("{")[0] in text.value for text in at.caption)
+
+
+def test_a_run_that_was_stopped_is_not_begun_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_page()
+    shown = spec(at)
+    begun = []
+
+    def stopped(asked: Any, *_: Any) -> Any:
+        begun.append(asked)
+        at.session_state["network/stopped"] = asked
+
+    monkeypatch.setattr(cached_network, "run", lambda *given: stopped(*given))
+    fine(widget(at, "count/en").set_value(9).run())
+    fine(at.run())
+    assert len(begun) == 1 and spec(at) == shown
+    monkeypatch.undo()
+    fine(widget(at, "nv-network-again").click().run())
+    assert spec(at) != shown and errors(at) == []
+
+
+@pytest.mark.parametrize("what", ["norm", "mode", "image", "weights"])
+def test_a_second_run(what: str) -> None:
+    at = open_page(view="two", **{"with": what})
+    assert errors(at) == []
+    assert charts(at)
+    assert link(at).get("with", "norm") == what
+
+
+def test_published_weights_are_fetched_only_when_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from normviz.nets.weights_errors import WeightsError
+
+    asked = []
+
+    def offline(published: Any, **_: Any) -> Path:
+        asked.append(published.file)
+        where = {"file": published.file, "address": published.url, "folder": str(tmp_path)}
+        raise WeightsError("unreachable", where | {"reason": "no network"})
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("normviz.nets.published.fetch", offline)
+    at = open_page(network="resnet18", weights="published", side="64")
+    assert asked == [] and errors(at) == []
+    (info,) = [box.value for box in at.info]
+    assert "44.7 MB" in info and "download.pytorch.org" in info and str(tmp_path) in info
+    assert charts(at)  # of random weights, meanwhile
+    fine(widget(at, "nv-network-fetch").click().run())
+    (sentence,) = errors(at)
+    assert "resnet18-f37072fd.pth" in sentence and str(tmp_path) in sentence and asked
+    assert charts(at)
+
+
+def test_probabilities_of_scores() -> None:
+    scores = np.random.default_rng(0).normal(size=(5, 7)) * 50
+    powers = np.exp(scores - scores.max())
+    np.testing.assert_allclose(probabilities(scores).sum(1), 1)
+    np.testing.assert_allclose(
+        probabilities(scores / 50), np.exp(scores / 50) / np.exp(scores / 50).sum(1)[:, None]
+    )
+    assert (probabilities(scores).argmax(1) == powers.argmax(1)).all()
+    assert np.isnan(probabilities(np.array([[np.nan, 1.0]]))).all()
+
+
+def test_only_so_many_runs_are_kept() -> None:
+    held = cached_network.Runs(most=2)
+    asked = [cached_network.Asked(Plan("mlp", seed=seed), "x") for seed in range(3)]
+    made = [Run(each.plan, Trace((), LayerTrace.of("", "", [[0.0]]))) for each in asked]
+    for each, run in zip(asked, made, strict=True):
+        held.put(each, run)
+        held.get(asked[0])  # used all the time, and so kept
+    assert [held.get(each) for each in asked] == [made[0], None, made[2]]

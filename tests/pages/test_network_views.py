@@ -1,0 +1,114 @@
+"""The views of a whole network: what they offer, that a layer is opened and stays in the link, and both languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+SCRIPT = Path(__file__).parent / "network_views.py"
+
+
+def show(view: str, lang: str = "en", **link: str) -> AppTest:
+    at = AppTest.from_file(str(SCRIPT), default_timeout=60)
+    at.session_state["test/lang"], at.session_state["test/view"] = lang, view
+    for key, value in link.items():
+        at.query_params[key] = value
+    return run(at)
+
+
+def run(at: AppTest) -> AppTest:
+    at.run()
+    assert not at.exception, [e.value for e in at.exception]
+    return at
+
+
+def open_now(at: AppTest) -> str:
+    return str(at.text[-1].value)
+
+
+def numbers(at: AppTest) -> list[int]:
+    """The layers of the first chart's points."""
+    data = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
+    kept: Any = data[-1]["customdata"]
+    return list(kept) if isinstance(kept, list) else []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("view", ["ridge", "depth", "two"])
+def test_every_view_is_drawn_in_both_languages(view: str, lang: str) -> None:
+    at = show(view, lang)
+    charts = at.get("plotly_chart")
+    assert len(charts) == (2 if view == "two" else 1)
+    assert all(chart.proto.alt for chart in charts)
+    assert open_now(at) == "none" and not at.query_params
+
+
+def test_layers_are_chosen_by_kind_and_by_stage() -> None:
+    at = show("ridge")
+    assert numbers(at) == [k for k in range(15) if k % 3]
+    assert numbers(show("ridge", kinds="conv")) == [0, 3, 6, 9, 12]
+    assert numbers(show("ridge", kinds="all", stage="block1")) == [3, 4, 5]
+    nothing = show("ridge", kinds="nonsense", stage="nowhere", axis="bent", heights="?")
+    assert numbers(nothing) == numbers(at) and not nothing.query_params
+
+
+def test_a_layer_is_opened_by_menu_and_buttons_and_is_in_the_link() -> None:
+    at = show("ridge")
+    menu = at.selectbox[-1]
+    assert menu.value is None
+    menu.select(4)
+    run(at)
+    assert open_now(at) == "block1.norm" and "block1.norm" in at.query_params["layer"]
+    after = at.button[1]
+    after.click()
+    run(at)
+    assert open_now(at) == "block1.act" and at.selectbox[-1].value == 5
+    at.button[1].click()
+    run(at)
+    assert open_now(at) == "block2.norm", "convolutions are not on show"
+    at.button[0].click()
+    run(at)
+    assert open_now(at) == "block1.act"
+    assert open_now(show("ridge", layer="block3.act")) == "block3.act"
+    assert open_now(show("ridge", layer="no such layer")) == "none"
+
+
+def test_opening_a_layer_draws_the_same_chart() -> None:
+    at = show("ridge")
+    first = at.get("plotly_chart")[0].proto.spec
+    at.selectbox[-1].select(4)
+    run(at)
+    assert at.get("plotly_chart")[0].proto.spec == first
+
+
+def test_the_gradient_is_explained_where_there_is_none() -> None:
+    said = "backward pass"
+    assert any(said in caption.value for caption in show("depth").caption)
+    at = AppTest.from_file(str(SCRIPT), default_timeout=60)
+    at.session_state["test/lang"], at.session_state["test/view"] = "en", "depth"
+    at.session_state["test/gradient"] = True
+    assert not any(said in caption.value for caption in run(at).caption)
+
+
+def test_what_is_found_is_told_and_opens_its_layer() -> None:
+    at = show("lost")
+    said = " ".join(m.value for m in at.markdown)
+    assert "**Why:**" in said and "**What usually helps:**" in said
+    links = [b for b in at.button if b.key and b.key.startswith("finding/")]
+    assert links
+    links[0].click()
+    run(at)
+    assert open_now(at) != "none"
+    assert at.session_state["chosen/network.view"] == "layer"
+
+
+def test_the_table_of_two_runs_starts_with_the_largest_change() -> None:
+    at = show("two")
+    frame = at.dataframe[0].value
+    assert (np.diff(frame["apart"]) <= 0).all() and len(frame) == 15
+    assert {"std, Batch Norm", "std, Group Norm"} <= set(frame.columns), "what both are called is left out"
