@@ -42,8 +42,9 @@ def prepare(images: Sequence[Image], key: str, side: int = 0) -> torch.Tensor:
     if row.channels == 1:
         batch = (batch @ GREY)[..., None]
     scaled = (batch - np.asarray(row.mean, np.float32)) / np.asarray(row.std, np.float32)
-    # A copy by torch: numpy leaves a single channel strides that torch takes for channels last, and rounds otherwise.
-    return torch.tensor(scaled.transpose(0, 3, 1, 2), dtype=torch.float32)
+    maps = scaled.transpose(0, 3, 1, 2)
+    # Into torch's own strides: a single channel keeps numpy's, which a convolution takes for channels last.
+    return torch.empty(maps.shape).copy_(torch.from_numpy(maps))
 
 
 def digit_data(part: Part) -> tuple[list[Image], npt.NDArray[np.int64]]:
