@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from streamlit import config
 
+from normviz.ui.network import weights_files
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -44,7 +46,7 @@ def test_streamlit_knows_the_option(name: str) -> None:
 
 def test_what_serving_relies_on() -> None:
     assert CONFIG["runner.postScriptGC"] is False
-    assert CONFIG["server.maxUploadSize"] == 10
+    assert CONFIG["server.maxUploadSize"] == weights_files.MEGABYTES
     assert CONFIG["server.disconnectedSessionTTL"] == 30
     assert CONFIG["client.showErrorDetails"] == "none"
     assert CONFIG["browser.gatherUsageStats"] is False

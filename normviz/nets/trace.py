@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from normviz.nets.trace_inputs import first_line, given, mapped, placed
-from normviz.nets.trace_ops import Function, default_axis, tensors
+from normviz.nets.trace_ops import default_axis, tensors
 from normviz.nets.trace_recorder import Draft, Recorder
 from normviz.nets.trace_state import Kept
 from normviz.nets.trace_statistics import Summarizer, saturation
@@ -82,8 +82,8 @@ def record(
     """
     with torch.inference_mode(False), torch.set_grad_enabled(target is not None):
         runs = placed(module, device)
-        args, kwargs = given(runs, x, device)
         kept = Kept(runs)
+        args, kwargs = given([one for one, *_ in kept.parameters], x, device)
         work = _Pass(runs, kept, target is not None, progress, watch)
         try:
             return work.run(args, kwargs, target)
@@ -143,7 +143,7 @@ class _Pass:
         self.roots.append(tensor.requires_grad_())
         return tensor.clone()
 
-    def ahead(self, function: Function, op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def ahead(self, op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self.saturated = saturation(op, args, kwargs)
 
     def seen(self, number: int, draft: Draft, output: torch.Tensor) -> torch.Tensor:

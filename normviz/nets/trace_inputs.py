@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,15 +41,16 @@ def placed(module: Any, device: str | None) -> torch.nn.Module:
         ) from error
 
 
-def given(module: torch.nn.Module, x: Any, device: str | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of ``module(...)``: copies, so that a change in place reaches nobody else's tensor.
+def given(
+    parameters: Sequence[torch.Tensor], x: Any, device: str | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments for a module with these parameters: copies, a change in place reaches nobody else's tensor.
 
     A tuple holds several inputs in their order, a mapping inputs by name. Arrays of floating numbers take the dtype of
     the module's parameters. Raises TypeError for what is neither tensor nor array, or of another dtype than the module.
     """
-    first = next((one for one in (*module.parameters(), *module.buffers())), None)
-    where = torch.device(device) if device else first.device if first is not None else None
-    known = {one.dtype for one in module.parameters() if one.is_floating_point()}
+    where = torch.device(device) if device else parameters[0].device if parameters else None
+    known = {one.dtype for one in parameters if one.is_floating_point()}
 
     def own(value: Any) -> Any:
         return _own(value, where, known)

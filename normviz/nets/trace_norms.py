@@ -165,12 +165,16 @@ def whole_layer(module: torch.nn.Module) -> str:
     Such are the layers that torch does not have (:mod:`normviz.written`), those made for another layout, attention with
     its transpositions, and what is compiled to a script.
     """
-    kind = type(module)
-    if isinstance(module, torch.nn.MultiheadAttention):
+    return _whole(type(module))
+
+
+@lru_cache(1024)
+def _whole(kind: type) -> str:
+    if issubclass(kind, torch.nn.MultiheadAttention):
         return "multi_head_attention_forward"
     written = any(base.__module__ == "normviz.written" for base in kind.__mro__)
     adapted = kind.__module__ == "normviz.layers" and kind.__mro__[1] is not torch.nn.Module
-    return snake(kind.__name__) if written or adapted or isinstance(module, torch.jit.ScriptModule) else ""
+    return snake(kind.__name__) if written or adapted or issubclass(kind, torch.jit.ScriptModule) else ""
 
 
 def attributes(module: torch.nn.Module) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 #: They rearrange or copy values, or cast them: no layers. What comes out comes from where their input comes from.
-_CARRY = _words("""
+CARRY = _words("""
     __get__ __set__ __getitem__ __setitem__ alias as_strided atleast_1d atleast_2d atleast_3d bfloat16 broadcast_to
     channel_shuffle chunk clone contiguous copy_ cpu cuda data detach detach_ diagonal double expand expand_as flatten
     flip float half hsplit index_select mT masked_select moveaxis movedim narrow permute pixel_shuffle pixel_unshuffle
@@ -32,12 +32,12 @@ _PERMUTE = _words("permute transpose transpose_ movedim moveaxis swapaxes swapdi
 #: Of these, those after which an axis may mean something else.
 _RESHAPE = _words("reshape reshape_as view view_as flatten ravel unflatten as_strided squeeze unsqueeze")
 #: They read the shape of what they are given, not its values.
-_SHAPE = _words("""
+SHAPE = _words("""
     zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty
     new_tensor
 """)
 #: They ask for something that is no tensor.
-_ASK = _words("""
+ASK = _words("""
     dim size numel nelement is_contiguous is_floating_point is_complex stride storage_offset ndimension element_size
     __len__ get_device data_ptr is_set_to is_same_size
 """)
@@ -54,6 +54,8 @@ Function = Callable[..., Any]
 
 def tensors(value: Any) -> list[torch.Tensor]:
     """Every tensor in arguments or results, in order."""
+    if isinstance(value, torch.Tensor):
+        return [value]
     found: list[torch.Tensor] = []
     _collect((value,), found)
     return found
@@ -88,25 +90,9 @@ def raw_name(function: Function) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def asks(function: Function) -> bool:
-    """Whether it asks for something that is no tensor."""
-    return raw_name(function) in _ASK
-
-
-def carries(function: Function) -> bool:
-    """Whether it only rearranges, copies or casts."""
-    return raw_name(function) in _CARRY
-
-
-def reads_shape(function: Function) -> bool:
-    """Whether it looks at the shape of its input alone."""
-    return raw_name(function) in _SHAPE
-
-
-def mutates(function: Function) -> bool:
-    """Whether it is named as one that changes its first argument."""
-    name = raw_name(function)
-    return name in ("__setitem__", "__set__") or (name.endswith("_") and not name.endswith("__"))
+def mutates(name: str) -> bool:
+    """Whether a function of this name changes its first argument, or what that argument holds."""
+    return name == "__setitem__" or (name[-1] == "_" and name[-2] != "_")
 
 
 def carried_axis(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any], axis: int | None,
@@ -181,10 +167,11 @@ def _signature(function: Function) -> tuple[tuple[str, ...], dict[str, Any]]:
     return tuple(found), {name: one.default for name, one in found.items() if one.default is not one.empty}
 
 
-def multiply_adds(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: torch.Tensor) -> int:
+def multiply_adds(op: str, reads: list[torch.Tensor], output: torch.Tensor) -> int:
     """How many multiplications, each with its addition, by the shapes; 0 for what multiplies with no matrix."""
-    found = [one.shape for one in tensors((args, dict(kwargs)))]
-    out = output.numel()
+    if not _multiplies(op):
+        return 0
+    found, out = [one.shape for one in reads], output.numel()
     if op.startswith("conv") and len(found) > 1:
         weight = math.prod(found[1][1:])
         return math.prod(found[0]) * weight if "transpose" in op else out * weight
@@ -205,9 +192,15 @@ def multiply_adds(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], out
         case "multi_head_attention_forward" if len(found) > 2:
             return _attention(found[0], found[1], found[2])
     if _kind(op) == "recurrent":
-        rows = math.prod(found[0][:-1])
-        return rows * sum(math.prod(shape) for shape in _matrices(args))
+        # The state is no parameter, and has as many rows as the input.
+        matrices = [one for one in reads if isinstance(one, torch.nn.Parameter) and one.ndim == 2]
+        return math.prod(found[0][:-1]) * sum(one.numel() for one in matrices)
     return 0
+
+
+@cache
+def _multiplies(op: str) -> bool:
+    return kind_of(op) in ("conv", "linear", "attention", "recurrent")
 
 
 def _attention(query: torch.Size, key: torch.Size, value: torch.Size) -> int:
@@ -215,11 +208,3 @@ def _attention(query: torch.Size, key: torch.Size, value: torch.Size) -> int:
     rows, width, others = math.prod(query[:-1]), query[-1], key[0]
     projected = width * (rows * width + math.prod(key) + math.prod(value) + rows * width)
     return projected + 2 * rows * others * width
-
-
-def _matrices(args: tuple[Any, ...]) -> Iterator[torch.Size]:
-    """The weight matrices of a recurrent function, which come in a list, or as the arguments behind the state."""
-    for value in args[1:]:
-        for one in tensors(value):
-            if isinstance(one, torch.nn.Parameter) and one.ndim == 2:
-                yield one.shape

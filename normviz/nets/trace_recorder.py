@@ -11,7 +11,7 @@ import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,7 @@ from normviz.reference import FloatArray
 from normviz.traces import INPUT
 
 _REGISTERING = threading.Lock()
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(eq=False)
@@ -82,7 +83,7 @@ class Recorder(TorchFunctionMode):
     """Writes down the layers of the passes within :meth:`around`.
 
     ``seen(number, draft, output)`` is called for every layer at once, before anything can overwrite the output, and
-    returns what the pass goes on with (the output itself). ``ahead(function, op, args, kwargs)`` is called before a
+    returns what the pass goes on with (the output itself). ``ahead(op, args, kwargs)`` is called before a
     function runs.
     """
 
@@ -90,7 +91,7 @@ class Recorder(TorchFunctionMode):
         self,
         module: torch.nn.Module,
         seen: Seen,
-        ahead: Callable[[Function, str, tuple[Any, ...], Mapping[str, Any]], None] | None = None,
+        ahead: Callable[[str, tuple[Any, ...], Mapping[str, Any]], None] | None = None,
         kept: Kept | None = None,
     ) -> None:
         super().__init__()
@@ -137,73 +138,75 @@ class Recorder(TorchFunctionMode):
     def start(self, values: Any, axis: Callable[[torch.Tensor], int | None]) -> None:
         """These tensors are the input."""
         for tensor in tensors(values):
-            self._mark(tensor, (INPUT,), frozenset(), axis(tensor))
+            self._mark(tensor, (INPUT,), _NONE, axis(tensor))
 
     def __torch_function__(
         self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self.paused or trace_ops.asks(func):
+        name = trace_ops.raw_name(func)
+        if self.paused or name in trace_ops.ASK:
             return func(*args, **kwargs)
         if self.kept is not None:
-            self.kept.before(func, args, kwargs)
+            self.kept.before(name, args, kwargs)
         reads = tensors((args, kwargs))
-        if self.calls and self.calls[-1].whole:
-            return self._within_whole(func, args, kwargs)
-        if not reads:
-            return func(*args, **kwargs)
+        if not reads or (self.calls and self.calls[-1].whole):
+            result = func(*args, **kwargs)
+            self._within(func, reads, result)
+            return result
         numbers = self._numbers(reads)
         op = trace_ops.op_name(func)
-        if self.ahead is not None and numbers:
-            self.ahead(func, op, args, kwargs)
-        given = trace_ops.bound(func, args, kwargs) if numbers and op.endswith(("norm", "normalize")) else {}
-        buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
+        given: dict[str, Any] = {}
+        buffers = None
+        if numbers:
+            if self.ahead is not None:
+                self.ahead(op, args, kwargs)
+            if op.endswith(("norm", "normalize")):
+                given = trace_ops.bound(func, args, kwargs)
+                buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
         try:
             result = func(*args, **kwargs)
         except Exception as error:
             self.failed = error, self._where(op)
             raise
-        found = tensors(result) or tensors(args[:1] if trace_ops.mutates(func) else ())
-        if not found or trace_ops.reads_shape(func):
+        found = tensors(result) or (tensors(args[:1]) if trace_ops.mutates(name) else [])
+        if not found or name in trace_ops.SHAPE:
             return result
-        parameters = frozenset().union(*(self._parameters(one) for one in reads))
+        parameters = self._parameters(reads)
         floating = next((one for one in found if one.is_floating_point()), None)
         if not numbers:
             if parameters:
                 for one in found:
                     self._mark(one, (), parameters, None)
-        elif trace_ops.carries(func) or floating is None:
+        elif name in trace_ops.CARRY or floating is None:
             first = self._of(reads[0])
             for one in found:
                 axis = trace_ops.carried_axis(func, args, kwargs, first.axis if first else None, one)
                 self._mark(one, numbers, parameters, axis)
         else:
-            draft = self._draft(op, args, kwargs, given, floating, numbers)
-            draft.parameters = self._first_use(parameters)
-            draft.running = buffers
+            draft = self._draft(op, args, kwargs, given, reads, floating, numbers)
+            draft.parameters, draft.running = self._first_use(parameters), buffers
             taken = self._write(draft, floating, reads)
             for one in found:
-                self._mark(one, (len(self.drafts) - 1,), frozenset(), draft.channel_axis)
+                self._mark(one, (len(self.drafts) - 1,), _NONE, draft.channel_axis)
             if taken is not floating and result is floating:
                 return taken
         return result
 
-    def _within_whole(self, func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        result = func(*args, **kwargs)
-        for first in tensors(result)[:1]:
-            adds = trace_ops.multiply_adds(trace_ops.op_name(func), args, kwargs, first)
-            self.calls[-1].multiply_adds += adds
-        return result
+    def _within(self, func: Function, reads: list[torch.Tensor], result: Any) -> None:
+        """A step of a module that is one layer."""
+        found = tensors(result)
+        if self.calls and reads and found:
+            self.calls[-1].multiply_adds += trace_ops.multiply_adds(trace_ops.op_name(func), reads, found[0])
 
     def _draft(self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], given: Mapping[str, Any],
-               output: torch.Tensor, numbers: tuple[int, ...]) -> Draft:  # fmt: skip
+               reads: list[torch.Tensor], output: torch.Tensor, numbers: tuple[int, ...]) -> Draft:  # fmt: skip
         """A layer that one function computes."""
-        first = next(one for one in tensors((args, kwargs)) if self._of(one))
-        mark = self._of(first)
-        axis = trace_ops.channel_axis(op, output, given, mark.axis if mark else None, first.ndim)
+        first, mark = next((one, mark) for one in reads if (mark := self._of(one)))
+        axis = trace_ops.channel_axis(op, output, given, mark.axis, first.ndim)
         method, knobs = trace_norms.norm(op, tuple(first.shape), given) if given else ("", {})
         knobs = knobs or trace_norms.activation_knobs(op, args, kwargs)
-        adds = trace_ops.multiply_adds(op, args, kwargs, output)
+        adds = trace_ops.multiply_adds(op, reads, output)
         call = self.calls[-1] if self.calls else self.root
         return Draft(call, op, tuple(output.shape), axis, numbers, 0, adds, method, knobs)
 
@@ -225,20 +228,23 @@ class Recorder(TorchFunctionMode):
         if any(output is one for one in reads):
             self._overwritten(output, len(self.drafts) - 1)
         if taken is not output:
-            self._mark(taken, (len(self.drafts) - 1,), frozenset(), draft.channel_axis)
+            self._mark(taken, (len(self.drafts) - 1,), _NONE, draft.channel_axis)
         return taken
 
     def _enter(self, module: torch.nn.Module, args: Any) -> None:
         if self.calls and self.calls[-1].whole:
             self.calls.append(Call(module, self.calls[-1].path, self.calls[-1].whole))
             return
-        above = self.calls[-1].path if self.calls else ""
-        path = self.paths.get(id(module), _joined(above, type(module).__name__))
-        reads = tuple(one for one in tensors(args) if self._of(one))
-        whole = trace_norms.whole_layer(module) if reads else ""
-        buffers = [getattr(module, name, None) for name in ("running_mean", "running_var")]
-        kept = trace_norms.running(*buffers) if whole else None
-        self.calls.append(Call(module, path, whole, reads=reads, running=kept))
+        path = self.paths.get(id(module))
+        if path is None:  # it is no child of its parent
+            path = _joined(self.calls[-1].path if self.calls else "", type(module).__name__)
+        call = Call(module, path, trace_norms.whole_layer(module))
+        self.calls.append(call)
+        if call.whole:
+            call.reads = tuple(one for one in tensors(args) if self._of(one))
+            buffers = [getattr(module, name, None) for name in ("running_mean", "running_var")]
+            call.running = trace_norms.running(*buffers)
+            call.whole = call.whole if call.reads else ""
 
     def _leave(self, module: torch.nn.Module, output: Any, error: BaseException | None) -> None:
         if error is not None and (self.failed is None or self.failed[0] is not error):
@@ -270,7 +276,7 @@ class Recorder(TorchFunctionMode):
         call.layers = 0
         self._write(draft, found, [])
         for one in tensors(output):
-            self._mark(one, (len(self.drafts) - 1,), frozenset(), axis)
+            self._mark(one, (len(self.drafts) - 1,), _NONE, axis)
 
     def names(self) -> list[str]:
         """The layers' names: a module's path where it computes one, with the operation where it computes several."""
@@ -294,15 +300,24 @@ class Recorder(TorchFunctionMode):
         mark = self.marks.get(id(tensor))
         return mark if mark is not None and mark.tensor() is tensor and mark.numbers else None
 
-    def _numbers(self, reads: Any) -> tuple[int, ...]:
-        found = (self._of(one) for one in reads)
-        return tuple(dict.fromkeys(number for mark in found if mark for number in mark.numbers))
+    def _numbers(self, reads: Iterable[torch.Tensor]) -> tuple[int, ...]:
+        found: tuple[int, ...] = ()
+        for one in reads:
+            mark = self._of(one)
+            if mark is not None and mark.numbers != found:
+                found = tuple(dict.fromkeys((*found, *mark.numbers)))
+        return found
 
-    def _parameters(self, tensor: torch.Tensor) -> frozenset[int]:
-        if id(tensor) in self.unused:
-            return frozenset((id(tensor),))
-        mark = self.marks.get(id(tensor))
-        return mark.parameters if mark is not None and mark.tensor() is tensor else frozenset()
+    def _parameters(self, reads: Iterable[torch.Tensor]) -> frozenset[int]:
+        """The parameters among these tensors, and those that these were computed from."""
+        found = _NONE
+        for one in reads:
+            key = id(one)
+            if key in self.unused:
+                found |= {key}
+            elif (mark := self.marks.get(key)) is not None and mark.parameters and mark.tensor() is one:
+                found |= mark.parameters
+        return found
 
     def _mark(self, tensor: torch.Tensor, numbers: tuple[int, ...], parameters: frozenset[int],
               axis: int | None) -> None:  # fmt: skip

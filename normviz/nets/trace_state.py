@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from normviz.nets.trace_ops import Function, mutates, raw_name, tensors
+from normviz.nets.trace_ops import mutates, tensors
 
 _CONTAINERS = frozenset((dict, OrderedDict, list, set))
 
@@ -23,14 +23,18 @@ class Kept:
 
     def __init__(self, module: torch.nn.Module) -> None:
         modules = list(module.modules())
-        self.modules = []
+        self.attributes = [(vars(one), vars(one).copy()) for one in modules]
+        self.contents: list[tuple[Any, Any]] = []
+        self.empty: list[Any] = []
         loose: list[torch.Tensor] = []
-        for one in modules:
-            attributes = vars(one).copy()
-            contents = [(value, value.copy()) for value in attributes.values() if type(value) in _CONTAINERS]
-            self.modules.append((one, attributes, contents))
+        for _, attributes in self.attributes:
             for name, value in attributes.items():
-                if isinstance(value, torch.Tensor) or (name[0] != "_" and type(value) in _CONTAINERS):
+                if type(value) in _CONTAINERS:
+                    if value:
+                        self.contents.append((value, value.copy()))
+                    else:
+                        self.empty.append(value)
+                if name[0] != "_":
                     loose += tensors(value)
         self.buffers = [(one, one.detach().clone()) for one in _values(modules, "_buffers")]
         parameters = _values(modules, "_parameters")
@@ -41,15 +45,13 @@ class Kept:
         self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         self.random_mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
 
-    def before(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Copy what this call is about to change, where it is the module's."""
-        if mutates(function):
-            touched = tensors(args[:1])
-        elif kwargs.get("out") is not None:
+    def before(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Copy what a call of this function is about to change, where it is the module's."""
+        if mutates(name):
+            touched = tensors(args[0])
+        elif "out" in kwargs:
             touched = tensors(kwargs["out"])
         else:
-            return
-        if raw_name(function) == "__set__":
             return
         for one in touched:
             owner = self.owned.pop(storage(one), None)
@@ -58,10 +60,11 @@ class Kept:
 
     def restore(self) -> None:
         """Put back what is no longer as it was; what is, is not written to."""
-        for module, attributes, contents in self.modules:
-            _refill(vars(module), attributes)
-            for container, before in contents:
-                _refill(container, before)
+        for container, before in (*self.attributes, *self.contents):
+            _refill(container, before)
+        for container in self.empty:
+            if container:
+                container.clear()
         with torch.no_grad():
             for tensor, copy in self.copies:
                 tensor.copy_(copy)
@@ -98,8 +101,6 @@ def _values(modules: list[torch.nn.Module], kind: str) -> list[torch.Tensor]:
 
 def _refill(container: Any, before: Any) -> None:
     """Make a container hold again what it held, where it does not."""
-    if not container and not before:
-        return
     if isinstance(container, dict):
         if not (_same(container, before) and _same(container.values(), before.values())):
             container.clear()

@@ -8,7 +8,7 @@ is not finite, or too large or small for squares in float32, goes the slow way, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache, reduce
 from typing import Any
 
@@ -18,19 +18,20 @@ import torch
 
 from normviz.activation import Region
 from normviz.activations import ACTIVATIONS
-from normviz.histograms import Counts, Histogram, span
+from normviz.histograms import Counts, Histogram, bin_number, span
 from normviz.nets.trace_norms import activation_knobs
 from normviz.reference import FloatArray
 from normviz.traces import LayerTrace
 
-#: Values in a block, and in a call of bincount.
-BLOCK, COUNTED = 1 << 17, 1 << 20
+#: Values in a block, in one that stays in the cache, and in a call of bincount.
+BLOCK, CACHED, COUNTED = 1 << 18, 1 << 16, 1 << 20
 #: From this many values on it is faster to count them in pairs.
 PAIRS = 1 << 16
 #: Within these powers of two squares and their sums neither overflow nor vanish, and 2**-exponent is a number.
 _SAFE = {torch.float32: 40, torch.float64: 400}
-#: A mean this many times the standard deviation loses digits, and is corrected.
-_FAR = 10.0
+#: Where the squared mean is so many variances, digits are lost, and corrected.
+_FAR = 100.0
+_KINDS = {np.float32: torch.float32, np.float64: torch.float64}
 
 _HALF = (torch.float16, torch.bfloat16)
 #: The fields of a LayerTrace that are measured.
@@ -48,86 +49,90 @@ class Summarizer:
 
     def __init__(self) -> None:
         self.space: dict[torch.dtype, torch.Tensor] = {}
-        self.zero = np.empty(0, np.bool_)
-        self.index = np.empty(0, np.uint8)
+        self.zero = np.empty(CACHED, np.bool_)
+        self.index = np.empty(COUNTED, np.uint8)
 
     def __call__(self, values: torch.Tensor, axis: int | None) -> Measured:
         """The measured fields of a LayerTrace, of values of any shape whose channels lie along ``axis``."""
         values = values.detach().cpu()
         if values.dtype in _HALF:
             values = values.float()
-        if values.dtype not in _SAFE or not values.numel():
+        total = values.numel()
+        if values.dtype not in _SAFE or not total:
             return exact(values, axis)
         matrix, channels, along = arranged(values, axis)
-        step = max(1, BLOCK // matrix.shape[1])
-        blocks = matrix.split(step) if step < matrix.shape[0] else (matrix,)
-        flat = [block.reshape(-1).numpy() for block in blocks]
-        low = float(min(part.min() for part in flat)) if len(flat) > 1 else float(flat[0].min())
-        high = float(max(part.max() for part in flat)) if len(flat) > 1 else float(flat[0].max())
-        # A NaN is the smallest and the largest.
-        largest = max(abs(low), abs(high))
-        if not math.isfinite(low - high) or abs(math.frexp(largest)[1]) > _SAFE[values.dtype]:
+        flat = matrix.view(-1).numpy()
+        low, high = float(np.minimum.reduce(flat)), float(np.maximum.reduce(flat))
+        # A NaN is the smallest as well as the largest.
+        if not math.isfinite(high - low) or abs(math.frexp(max(-low, high))[1]) > _SAFE[values.dtype]:
             return exact(values, axis)
-        total = values.numel()
+        exponent, first = span(low, high)
         if low == high:
-            mean, var = np.full(channels, low), np.zeros(channels)
-            histogram, zeros = Histogram(*span(low, high), np.array([total])), total if low == 0 else 0
+            mean, var, bins = np.full(channels, low), np.zeros(channels), np.array([total])
+            zeros = total if low == 0 else 0
         else:
-            mean, var = self._moments(blocks, channels, along)
-            histogram = Histogram(*span(low, high), self._count(flat, *span(low, high)))
-            zeros = sum(map(self._zeros, flat)) if low <= 0 <= high else 0
+            mean, var = self._moments(matrix, channels, along)
+            bins, zeros = self._count(flat, exponent, first, low <= 0 <= high)
+            bins = bins[: bin_number(high, exponent) - first + 1]
         return {"channel_count": np.full(channels, total // channels), "channel_mean": mean, "channel_var": var,
-                "min": low, "max": high, "zeros": zeros, "histogram": histogram}  # fmt: skip
+                "min": low, "max": high, "zeros": zeros, "histogram": Histogram(exponent, first, bins)}  # fmt: skip
 
-    def _moments(
-        self, blocks: Sequence[torch.Tensor], channels: int, along: int
-    ) -> tuple[FloatArray, FloatArray]:
-        """Mean and biased variance of every channel, from those of the rows, or of the blocks' columns."""
-        parts = [self._centred(block, along) for block in blocks]
+    def _moments(self, matrix: torch.Tensor, channels: int, along: int) -> tuple[FloatArray, FloatArray]:
+        """Mean and biased variance of every channel, from those of the rows, or of the columns of every block."""
+        step = max(1, BLOCK // matrix.shape[1])
+        if step >= len(matrix):
+            parts = [self._centred(matrix, along)]
+        else:
+            parts = [self._centred(block, along) for block in matrix.split(step)]
+        if len(parts) == 1 and len(parts[0][0]) == channels:
+            return parts[0]
         mean = np.concatenate([part[0] for part in parts]).reshape(-1, channels)
         var = np.concatenate([part[1] for part in parts]).reshape(-1, channels)
-        if len(mean) == 1:
-            return mean[0], var[0]
         share = np.full((len(mean), 1), 1.0 / len(mean))
         if along == 0:
-            share = np.array([[len(block)] for block in blocks]) / sum(map(len, blocks))
+            share[:, 0] = step / len(matrix)
+            share[-1, 0] = 1.0 - share[:-1, 0].sum()
         together = (mean * share).sum(0)
         return together, ((var + (mean - together) ** 2) * share).sum(0)
 
     def _centred(self, block: torch.Tensor, along: int) -> tuple[FloatArray, FloatArray]:
         """Mean and biased variance along an axis, in two steps: E[x^2] - E[x]^2 would lose what is small."""
-        space, n = self._space(block), block.shape[along]
-        mean = block.sum(along, keepdim=True).div_(n)
-        torch.sub(block, mean, out=space)
-        # Not by a norm: it adds one by one, where a sum adds in a tree.
-        var = torch.mul(space, space, out=space).sum(along).numpy().astype(np.float64) / n
-        exactly = mean.view(-1).numpy().astype(np.float64)
-        if (exactly**2 > _FAR**2 * var).any():
+        space, n = self._space(block.dtype, block.numel()).view(block.shape), block.shape[along]
+        mean = block.mean(along, keepdim=True)
+        # (x - mean)^2 in one go, and no norm: that adds one by one, where a sum adds in a tree.
+        torch.ops.aten.mse_loss.out(block, mean, 0, out=space)
+        var = space.sum(along).numpy().astype(np.float64) / n
+        exactly = mean.numpy().astype(np.float64).reshape(-1)
+        if (exactly * exactly > _FAR * var).any():
             left = torch.sub(block, mean, out=space).sum(along).numpy().astype(np.float64) / n
             exactly, var = exactly + left, np.maximum(var - left**2, 0.0)
         return exactly, var
 
-    def _count(self, flat: list[Values], exponent: int, first: int) -> Counts:
-        """How many values lie in each bin of this exponent, from the first on."""
-        bins = np.zeros(64, np.int64)
-        held, scale, start = 0, math.ldexp(1.0, -exponent), float(first)
-        for part in flat:
-            space = self._space(torch.from_numpy(part)).numpy()
-            if held + part.size > len(self.index):
-                bins += self._counted(held)
-                held = 0
-                if part.size > len(self.index):
-                    self.index = np.empty(max(part.size + 1, COUNTED), np.uint8)
-            if exponent > 0:  # or a small negative number would become -0 and fall into the bin above
-                part = np.floor(part, out=space)
-            np.multiply(part, scale, out=space)
-            # Rounded down before the first bin's number is subtracted, which rounds as well.
-            np.floor(space, out=space)
-            np.subtract(space, start, out=space)
-            np.copyto(self.index[held : held + space.size], space, casting="unsafe")
-            held += space.size
-        bins += self._counted(held)
-        return np.trim_zeros(bins, "b")
+    def _count(self, flat: Values, exponent: int, first: int, has_zeros: bool) -> tuple[Counts, int]:
+        """How many values lie in each of the 64 bins of this exponent, from the first on, and how many are 0."""
+        kind = flat.dtype.type
+        scale, start = kind(math.ldexp(1.0, -exponent)), kind(first)
+        bins: Counts | None = None
+        zeros = 0
+        for at in range(0, flat.size, COUNTED):
+            held = min(COUNTED, flat.size - at)
+            for begin in range(0, held, CACHED):
+                end = min(begin + CACHED, held)
+                part = flat[at + begin : at + end]
+                space = self._space(_KINDS[kind], end - begin).numpy()
+                if has_zeros:
+                    zeros += int(np.count_nonzero(np.equal(part, 0, self.zero[: end - begin])))
+                if exponent > 0:  # or a small negative number would become -0 and fall into the bin above
+                    part = np.floor(part, space)
+                np.multiply(part, scale, space)
+                # Rounded down before the first bin's number is subtracted, which rounds as well.
+                np.floor(space, space)
+                np.subtract(space, start, space)
+                np.copyto(self.index[begin:end], space, casting="unsafe")
+            found = self._counted(held)
+            bins = found if bins is None else bins + found
+        assert bins is not None
+        return bins, zeros
 
     def _counted(self, held: int) -> Counts:
         """How often each number from 0 to 63 stands among the first of ``index``."""
@@ -142,18 +147,12 @@ class Summarizer:
             counts[self.index[held - 1]] += 1
         return counts
 
-    def _zeros(self, flat: Values) -> int:
-        if len(self.zero) < flat.size:
-            self.zero = np.empty(max(flat.size, BLOCK), np.bool_)
-        return int(np.count_nonzero(np.equal(flat, 0, out=self.zero[: flat.size])))
-
-    def _space(self, block: torch.Tensor) -> torch.Tensor:
-        """Working memory of the block's shape."""
-        space = self.space.get(block.dtype)
-        if space is None or space.numel() < block.numel():
-            space = torch.empty(max(BLOCK, block.numel()), dtype=block.dtype)
-            self.space[block.dtype] = space
-        return space[: block.numel()].view(block.shape)
+    def _space(self, kind: torch.dtype, count: int) -> torch.Tensor:
+        """Working memory for so many values."""
+        space = self.space.get(kind)
+        if space is None or len(space) < count:
+            self.space[kind] = space = torch.empty(max(BLOCK, count), dtype=kind)
+        return space[:count]
 
 
 def arranged(values: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, int, int]:
@@ -163,11 +162,13 @@ def arranged(values: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, int,
     a channel.
     """
     if axis is None:
-        return values.reshape(1, -1), 1, 1
+        return values.reshape(1, -1).contiguous(), 1, 1
     channels = values.shape[axis]
-    last = values if axis == values.ndim - 1 else values.movedim(axis, -1)
-    if last.is_contiguous() or axis == values.ndim - 1:
-        return last.reshape(-1, channels), channels, 0
+    if axis == values.ndim - 1:
+        return values.reshape(-1, channels).contiguous(), channels, 0
+    if not values.is_contiguous() and (last := values.movedim(axis, -1)).is_contiguous():
+        return last.view(-1, channels), channels, 0
+    values = values.contiguous()
     inner = math.prod(values.shape[axis + 1 :])
     return (
         (values.reshape(-1, channels), channels, 0)

@@ -1,15 +1,16 @@
 """What the network page computes, cached: runs, one layer's values, and the samples that come with the app.
 
-A run calls back while it goes on, which ``st.cache_data`` does not allow: runs are kept in a small cache of our own.
+A run calls back while it goes on, which ``st.cache_data`` does not allow, and weights are bounded by their bytes, not
+their number: both are kept in a small cache of our own.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 #: A run's record is some 100 kB for the largest networks.
 MOST_RUNS = 48
+#: Bytes of all visitors' own weights together.
+MOST_OWN = 2**29
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -38,34 +43,40 @@ class Asked:
 HERE = keyed(Asked, Plan)
 
 
-class Runs:
-    """The latest runs of all visitors, the one used longest ago dropped first."""
+class Latest(Generic[Kept]):
+    """The latest things of all visitors, by key: where they weigh too much together, the one used longest ago goes."""
 
-    def __init__(self, most: int = MOST_RUNS) -> None:
-        self._most = most
-        self._held: OrderedDict[Asked, Run] = OrderedDict()
+    def __init__(self, most: int, weigh: Callable[[Kept], int] = lambda _: 1) -> None:
+        self._most, self._weigh = most, weigh
+        self._held: OrderedDict[Hashable, Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asked: Asked) -> Run | None:
-        """The run, where it is held."""
+    def get(self, key: Hashable) -> Kept | None:
+        """What is held under this key."""
         with self._lock:
-            if asked in self._held:
-                self._held.move_to_end(asked)
-            return self._held.get(asked)
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
 
-    def put(self, asked: Asked, run: Run) -> None:
-        """Hold it."""
+    def put(self, key: Hashable, value: Kept) -> None:
+        """Hold it; the last one is held whatever it weighs."""
         with self._lock:
-            self._held[asked] = run
-            self._held.move_to_end(asked)
-            while len(self._held) > self._most:
+            self._held[key] = value
+            self._held.move_to_end(key)
+            while len(self._held) > 1 and sum(map(self._weigh, self._held.values())) > self._most:
                 self._held.popitem(last=False)
 
 
 @st.cache_resource(show_spinner=False)
-def runs() -> Runs:
+def runs() -> Latest[Run]:
     """The runs of this process."""
-    return Runs()
+    return Latest(MOST_RUNS)
+
+
+@st.cache_resource(show_spinner=False)
+def own_weights() -> Latest[Mapping[str, Any]]:
+    """The tensors of the visitors' own weights, by the digest of their file."""
+    return Latest(MOST_OWN, lambda state: sum(one.numel() * one.element_size() for one in state.values()))
 
 
 def known(asked: Asked) -> Run | None:

@@ -35,6 +35,9 @@ PICTURED = 16
 #: How many filters a bank has.
 CHANNELS = (3, 64)
 
+#: Of one file, as `normviz.nets.images` has it too.
+MEGABYTES = 10
+
 Uploads = dict[str, Tensor]
 
 
@@ -149,6 +152,7 @@ def choose_uploads(c: Choices, hint: str, done: str) -> Uploads:
     files = st.file_uploader(
         c.say("input.upload_label"),
         accept_multiple_files=True,
+        max_upload_size=MEGABYTES,
         key=f"uploads/{turn}",
     )
     if files:

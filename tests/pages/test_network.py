@@ -227,8 +227,17 @@ def test_probabilities_of_scores() -> None:
     assert np.isnan(probabilities(np.array([[np.nan, 1.0]]))).all()
 
 
+def test_only_so_much_is_kept_of_weights() -> None:
+    held: cached_network.Latest[bytes] = cached_network.Latest(10, len)
+    for key, size in (("a", 4), ("b", 6), ("c", 1)):
+        held.put(key, bytes(size))
+    assert held.get("a") is None and held.get("b") == bytes(6)
+    held.put("large", bytes(20))  # whatever it weighs: somebody has just given it
+    assert held.get("large") and held.get("b") is held.get("c") is None
+
+
 def test_only_so_many_runs_are_kept() -> None:
-    held = cached_network.Runs(most=2)
+    held: cached_network.Latest[Run] = cached_network.Latest(most=2)
     asked = [cached_network.Asked(Plan("mlp", seed=seed), "x") for seed in range(3)]
     made = [Run(each.plan, Trace((), LayerTrace.of("", "", [[0.0]]))) for each in asked]
     for each, run in zip(asked, made, strict=True):

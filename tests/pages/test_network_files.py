@@ -15,9 +15,10 @@ from normviz.nets.networks import build
 from normviz.text.lookup import say
 from normviz.trace_file import written
 from normviz.traces import LayerTrace, Trace
+from normviz.ui import cached_network
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, widget
-from tests.pages.network_view import charts, give, layers, open_page
-from tests.pages.test_inputs import BROKEN, JPEG
+from tests.pages.network_view import charts, give, layers, open_page, uploader
+from tests.pages.test_inputs import BROKEN, JPEG, encoded
 
 
 def a_trace(layers: int = 3) -> str:
@@ -45,6 +46,20 @@ def test_an_uploaded_image_goes_through_the_network() -> None:
     # It stays with the visitor when the network changes, and for a second look.
     fine(widget(at, "network/en").set_value("mlp").run())
     assert str(at.dataframe[0].value["shape"].iloc[0]).startswith("1x")
+
+
+def test_one_of_several_images_goes_through_alone_and_against_another() -> None:
+    at = open_page(input="upload", view="table")
+    file = "image/jpeg"
+    uploader(at, "uploads").set_value([("a.jpg", JPEG, file), ("b.png", encoded("PNG"), "image/png")])
+    fine(at.run())
+    assert str(at.dataframe[0].value["shape"].iloc[0]).startswith("2x")
+    fine(widget(at, "network.part/en").set_value(1).run())
+    assert str(at.dataframe[0].value["shape"].iloc[0]).startswith("1x")
+    fine(widget(at, "network.view/en").set_value("two").run())
+    fine(widget(at, "network.with/en").set_value("image").run())
+    assert widget(at, "network.with.part/en").value == 2
+    assert errors(at) == [] and "image 2" in str(at.dataframe[0].value.columns)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -142,6 +157,17 @@ def test_own_weights_are_recognized_and_used(network: str, norm: str, prefix: st
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return Path.touch, (Path("normviz-was-here"),)  # type: ignore[return-value]
+
+
+def test_weights_that_the_server_let_go_of_are_asked_for_again() -> None:
+    at = open_page()
+    give(at, "network/weights", "mine.safetensors", weights_of("mlp"))
+    assert link(at)["weights"] == "own"
+    held = cached_network.own_weights()._held
+    held.clear()
+    fine(at.run())
+    assert errors(at) == [] and any("mine.safetensors" in note.value for note in at.info)
+    assert charts(at)
 
 
 def _saved(what: object, path: Path) -> bytes:

@@ -55,17 +55,20 @@ def around_norms(trace: Trace) -> tuple[list[float], list[float]]:
 
 def _title(c: Choices, trace: Trace) -> str:
     before, after = around_norms(trace)
-    if len(before) > 1:
-        ends = {"low": min(before), "high": max(before), "new_low": min(after), "new_high": max(after)}
-        said = {key: short(value) for key, value in ends.items()}
-        same = (said["low"], said["high"]) == (said["new_low"], said["new_high"])
-        return c.say(f"network_page.title_{'same' if same else 'norms'}", **said)
     if before:
-        return c.say("network_page.title_norm", before=short(before[0]), after=short(after[0]))
+        said = {"before": _range(c, before), "after": _range(c, after)}
+        words = "same" if said["before"] == said["after"] else "norms" if len(before) > 1 else "norm"
+        return c.say(f"network_page.title_{words}", **said)
     if not trace.layers:
         return c.say("network_page.title_empty")
     ends = {"first": trace.layers[0].std, "last": trace.layers[-1].std}
     return c.say("network_page.title_plain", **{key: short(value) for key, value in ends.items()})
+
+
+def _range(c: Choices, values: list[float]) -> str:
+    """From the least to the greatest, or the one number that both are."""
+    low, high = short(min(values)), short(max(values))
+    return low if low == high else c.say("network_page.range", low=low, high=high)
 
 
 def _lead(c: Choices, shown: Shown) -> str:

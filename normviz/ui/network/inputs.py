@@ -13,7 +13,7 @@ from normviz.ui.cached import PHOTOGRAPHS
 from normviz.ui.cached_network import digits, photographs
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number, pick
-from normviz.ui.inputs import choose_uploads, decode
+from normviz.ui.inputs import Uploads, choose_uploads, decode
 
 KINDS = ("digits", "photo", "upload", "camera")
 #: What comes with the app; the rest comes from the visitor.
@@ -75,9 +75,9 @@ def choose_images(c: Choices, kind: str, network: str) -> Images:
     if kind == "upload":
         words = {"hint": c.say("network_page.upload_hint"), "done": "network_page.upload_done"}
         if uploads := choose_uploads(c, **words):
-            return _from_visitor(c, kind, tuple(uploads), tuple(uploads.values()))
+            return _from_visitor(c, kind, uploads, choose_part(c, len(uploads)))
     if kind == "camera" and (taken := _camera(c)):
-        return _from_visitor(c, kind, (taken[0],), (taken[1],))
+        return _from_visitor(c, kind, dict([taken]))
     return sample(c, kind if kind in SAMPLES else usual(network))
 
 
@@ -116,11 +116,41 @@ def sample(c: Choices, kind: str, *, second: bool = False) -> Images:
     return Images("photo", f"photo.{photo}", photographs(chosen), names, about)
 
 
-def _from_visitor(c: Choices, kind: str, digests: tuple[str, ...], arrays: tuple[Tensor, ...]) -> Images:
-    names = tuple(c.say("network_page.image", number=k + 1) for k in range(len(arrays)))
-    about = c.say(f"network_page.about_{kind}", count=len(arrays))
-    key = hashlib.sha256(".".join(digests).encode()).hexdigest()[:24]
-    return Images(kind, f"{kind}.{key}", arrays, names, about)
+def choose_part(c: Choices, count: int, *, second: bool = False) -> int:
+    """Draw which of several uploaded images go in: the number of one, 0 for all. A ``second`` run starts with one."""
+    if count < 2:
+        return 0
+    options = tuple(range(count + 1))
+    start = "with." if second else ""
+    return pick(
+        f"{start}part",
+        c.say("network_page.part"),
+        options,
+        options[-1] if second else 0,
+        lang=c.lang,
+        names=lambda k: c.say("network_page.image", number=k) if k else c.say("network_page.part_all"),
+        under=f"network.{start}part",
+        select=count > 4,
+        label_visibility="collapsed",
+    )
+
+
+def other_upload(c: Choices) -> Images | None:
+    """Draw which of the uploaded images go into the second run; None where there are not several."""
+    uploads: Uploads = st.session_state.get("uploads", {})
+    if len(uploads) < 2:
+        return None
+    return _from_visitor(c, "upload", uploads, choose_part(c, len(uploads), second=True))
+
+
+def _from_visitor(c: Choices, kind: str, uploads: Uploads, part: int = 0) -> Images:
+    """The visitor's images, by fingerprint; only one of them where ``part`` is its number."""
+    numbers = (part,) if part else tuple(range(1, len(uploads) + 1))
+    digests, arrays = list(uploads), list(uploads.values())
+    names = tuple(c.say("network_page.image", number=number) for number in numbers)
+    about = names[0] if part else c.say(f"network_page.about_{kind}", count=len(arrays))
+    key = hashlib.sha256(".".join(digests[number - 1] for number in numbers).encode()).hexdigest()[:24]
+    return Images(kind, f"{kind}.{key}", tuple(arrays[number - 1] for number in numbers), names, about)
 
 
 def _camera(c: Choices) -> tuple[str, Tensor] | None:

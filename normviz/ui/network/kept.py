@@ -10,17 +10,22 @@ import streamlit as st
 
 from normviz.network_runs import Plan
 from normviz.traces import Trace
+from normviz.ui.cached_network import own_weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Weights:
-    """A weights file that was read: its name, its tensors, and the network and norm that they fit best."""
+    """A weights file that was read: its name, what tells it from others, the network and norm that it fits best."""
 
     name: str
     digest: str
-    state: Mapping[str, Any]
-    network: str = ""
-    norm: str = ""
+    network: str
+    norm: str
+
+    @property
+    def state(self) -> Mapping[str, Any] | None:
+        """Its tensors; None where the server has let go of them, to make room for those of others."""
+        return own_weights().get(self.digest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +41,15 @@ _WEIGHTS = "network/weights"
 
 
 def weights() -> Weights | None:
-    """The weights that were uploaded last."""
+    """The weights that were uploaded last, as long as they are there."""
     found: Weights | None = st.session_state.get(_WEIGHTS)
-    return found
+    return found if found and found.state is not None else None
+
+
+def lost_weights() -> Weights | None:
+    """The weights that were uploaded last, where they are there no longer."""
+    found: Weights | None = st.session_state.get(_WEIGHTS)
+    return found if found and found.state is None else None
 
 
 def weights_digest() -> str:
@@ -47,9 +58,15 @@ def weights_digest() -> str:
     return found.digest if found else ""
 
 
-def keep_weights(found: Weights | None) -> None:
+def keep_weights(found: Weights, state: Mapping[str, Any]) -> None:
     """Keep these, in the place of those before."""
+    own_weights().put(found.digest, state)
     st.session_state[_WEIGHTS] = found
+
+
+def forget_weights() -> None:
+    """Know of no weights of the visitor's own any more."""
+    st.session_state.pop(_WEIGHTS, None)
 
 
 def own_for(plan: Plan) -> Mapping[str, Any] | None:

@@ -25,6 +25,7 @@ def show_opener(c: Choices, which: str = "first") -> None:
     st.file_uploader(
         c.say("network_page.trace_upload", megabytes=UPLOAD_BYTES // 2**20),
         type="json",
+        max_upload_size=UPLOAD_BYTES // 2**20,
         key=key,
         on_change=_take,
         args=(c.lang, which, key),

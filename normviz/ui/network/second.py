@@ -13,7 +13,7 @@ from normviz.ui.cached_network import Asked, weights_for
 from normviz.ui.choices import Choices
 from normviz.ui.network import kept, opened_trace
 from normviz.ui.network.choice import choose_norm, choose_weights, default_weights, norm_name
-from normviz.ui.network.inputs import Images, sample
+from normviz.ui.network.inputs import SAMPLES, Images, other_upload, sample
 from normviz.ui.network.run import obtain, shown_of
 from normviz.ui.network.shown import Shown
 from normviz.ui.network.weights_files import ready
@@ -88,7 +88,7 @@ def _weights(plan: Plan, norm: str) -> str:
 
 
 def _other_images(c: Choices, images: Images) -> Images:
-    """Other digits, the other photograph; for the visitor's own, one of them alone, or a photograph."""
-    if images.kind in ("digits", "photo"):
-        return sample(c, images.kind, second=True)
-    return sample(c, "photo", second=True)
+    """Other digits, the other photograph; of several images of the visitor's own another one, else a photograph."""
+    if images.kind == "upload" and (other := other_upload(c)):
+        return other
+    return sample(c, images.kind if images.kind in SAMPLES else "photo", second=True)

@@ -18,6 +18,8 @@ from normviz.ui.serving import compute_slot
 
 #: What was wrong with the last file, and whether its uploader has a new key.
 PROBLEM, TURN = "network/weights/problem", "network/weights/turn"
+#: The largest file, where the server allows it: ResNet-50 has 98 MB. What is larger is traced where it is.
+MEGABYTES = 128
 #: As many names are listed where weights do not fit.
 MOST_NAMES = 200
 
@@ -30,22 +32,29 @@ def show_uploader(c: Choices) -> None:
     st.code(CONVERT, language="python", wrap_lines=True)
     turn = st.session_state.setdefault(TURN, 0)
     key = f"network/weights/{turn}"
+    megabytes = min(MEGABYTES, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
-        c.say("network_page.own_upload"), type="safetensors", key=key, on_change=_take, args=(c.lang, key)
+        c.say("network_page.own_upload", megabytes=megabytes),
+        type="safetensors",
+        max_upload_size=megabytes,
+        key=key,
+        on_change=_take,
+        args=(c.lang, key),
     )
     if problem := st.session_state.get(PROBLEM):
         st.error(problem, icon=":material/error:")
+    if lost := kept.lost_weights():
+        st.info(c.say("network_page.own_lost", name=lost.name), icon=":material/info:")
     if found := kept.weights():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                c.say("network_page.own_kept", name=found.name, count=len(found.state)), width="content"
+                c.say("network_page.own_kept", name=found.name, count=len(found.state or ())), width="content"
             )
             st.button(
                 c.say("network_page.own_remove"),
                 icon=":material/delete:",
                 key="nv-network-forget",
-                on_click=kept.keep_weights,
-                args=(None,),
+                on_click=kept.forget_weights,
             )
 
 
@@ -76,7 +85,7 @@ def _take(lang: str, key: str) -> None:
             st.session_state[PROBLEM] = f"{name}: {reason}"
             return
     st.session_state[PROBLEM] = ""
-    kept.keep_weights(kept.Weights(name, digest(data), state, guess.network, guess.norm))
+    kept.keep_weights(kept.Weights(name, digest(data), guess.network, guess.norm), state)
     st.session_state[f"network/{lang}"] = guess.network
     st.session_state[f"norm.{guess.network}/{lang}"] = guess.norm
     st.session_state[f"weights.{guess.network}/{lang}"] = "own"
@@ -118,7 +127,7 @@ def mismatch(plan: Plan, found: kept.Weights) -> list[Entry]:
     with compute_slot():
         from normviz.nets.own_weights import expected, shapes_of, unwrapped
 
-        given = shapes_of(found.state)
+        given = shapes_of(found.state or {})
         needed = expected(plan.network, plan.norm)
         prefix, apart = unwrapped(needed, given)
     listed: list[Entry] = [(name, need, got) for name, need, got in apart.shapes]

@@ -1,0 +1,178 @@
+"""What it costs to watch a network: tracing ResNet-50 at 224 x 224 beside the bare forward, in one run, on one thread.
+
+`make bench` runs it; README.md beside this file says what each line measures. Time is the thread's own CPU time, which
+other programs on the machine disturb least, and the runs are interleaved.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from normviz.nets import runtime
+
+runtime.load(threads=1)
+
+import torch  # noqa: E402: the environment is set before torch is first imported
+from torch import nn  # noqa: E402
+
+import normviz as nv  # noqa: E402
+from normviz.nets.networks import build  # noqa: E402
+from normviz.nets.trace import record  # noqa: E402
+from normviz.nets.trace_state import Kept  # noqa: E402
+from normviz.nets.trace_statistics import Summarizer  # noqa: E402
+
+SHAPE = (1, 3, 224, 224)
+REPEATS = 15
+RATIO_AIM, MEMORY_AIM = 1.5, 0.1
+STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+Run = Callable[[], object]
+
+
+def main() -> None:
+    """Measure everything once and print a table, line by line."""
+    net = build("resnet50").eval()
+    x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
+    print(f"torch {torch.__version__}, {platform.platform()}, {os.cpu_count()} cores, 1 used, {load()}")
+    found = nv.trace(net, x)
+    values = found.input.count + sum(layer.count for layer in found.layers)
+    print(f"ResNet-50, {' x '.join(map(str, SHAPE))}: {len(found.layers)} layers, {values / 1e6:.1f} million values")
+
+    kept: list[Any] = []
+    runs: dict[str, Run] = {
+        "bare forward": lambda: bare(net, x),
+        "nv.trace": lambda: nv.trace(net, x),
+        "the obvious way": lambda: obvious(net, x),
+    }
+    times = interleaved(runs)
+    base = times["bare forward"]
+    for name, ms in times.items():
+        ratio = statistics.median(a / b for a, b in zip(ms, base, strict=True))
+        note = ""
+        if name == "nv.trace":
+            note = f"aim <= {RATIO_AIM}: {'met' if ratio <= RATIO_AIM else 'MISSED'}"
+        show(name, f"{statistics.median(ms):.0f} ms", f"{min(ms):.0f} ms", f"{ratio:.2f} x bare", note)
+    parts(net, x)
+
+    keeping = 4 * values
+    extra = memory({**runs, "keeping every output": lambda: keep(net, x, kept)}, kept)
+    show("every output, by its size", f"{keeping / 2**20:.1f} MiB", "", "", "")
+    for name, amount in extra.items():
+        note = ""
+        if name == "nv.trace":
+            note = f"aim <= {MEMORY_AIM} of it: {'met' if amount <= MEMORY_AIM * keeping else 'MISSED'}"
+        show(f"{name}, peak beyond bare", f"{amount / 2**20:.1f} MiB", "", f"{amount / keeping:.3f} of it", note)
+    print(load())
+
+
+def bare(net: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """The forward alone."""
+    with torch.no_grad():
+        found: torch.Tensor = net(x)
+    return found
+
+
+def obvious(net: nn.Module, x: torch.Tensor) -> list[Any]:
+    """Hooks, and torch's own functions for the same statistics; what is no module is not seen."""
+    found: list[Any] = []
+
+    def look(module: nn.Module, args: Any, output: torch.Tensor) -> None:
+        axes = [k for k in range(output.ndim) if k != 1]
+        low, high = torch.aminmax(output)
+        found.append((torch.var_mean(output, axes, correction=0), low, high, (output == 0).sum(),
+                      torch.histc(output, 64, float(low), float(high))))  # fmt: skip
+
+    handles = [one.register_forward_hook(look) for one in net.modules() if not list(one.children())]
+    try:
+        bare(net, x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def keep(net: nn.Module, x: torch.Tensor, kept: list[Any]) -> None:
+    """The way that needs the most memory: copies of all outputs."""
+    record(net, x, watch=lambda number, values: kept.append(values.clone()))
+
+
+def interleaved(runs: dict[str, Run]) -> dict[str, list[float]]:
+    """The ms of CPU time of each, one after the other, over and over."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    gc.collect()
+    for _ in range(REPEATS):
+        for name, run in runs.items():
+            times[name].append(timed(run))
+    return times
+
+
+def parts(net: nn.Module, x: torch.Tensor) -> None:
+    """What of it is the statistics alone, on copies of the outputs, and what keeping and restoring the module."""
+    kept: list[torch.Tensor] = []
+    keep(net, x, kept)
+    summarizer = Summarizer()
+
+    def statistics_alone() -> None:
+        for values in kept:
+            summarizer(values, 1 if values.ndim > 1 else None)
+
+    for name, run in (("  statistics alone", statistics_alone), ("  keeping state", lambda: Kept(net).restore())):
+        ms = [timed(run) for _ in range(REPEATS)]
+        show(name, f"{statistics.median(ms):.0f} ms", f"{min(ms):.0f} ms", "", "")
+
+
+def memory(runs: dict[str, Run], kept: list[Any]) -> dict[str, float]:
+    """How many bytes each needs at most, beyond what the bare forward does; empty without Linux's /proc."""
+    if not RESET.exists():
+        return {}
+    peaks: dict[str, float] = {}
+    for name, run in runs.items():
+        run()
+        kept.clear()
+        gc.collect()
+        RESET.write_text("5", encoding="ascii")
+        before = resident("VmRSS")
+        run()
+        peaks[name] = resident("VmHWM") - before
+        kept.clear()
+    base = peaks.pop("bare forward")
+    return {name: max(0.0, peak - base) for name, peak in peaks.items()}
+
+
+def resident(which: str) -> float:
+    """Bytes of memory of this process, now (VmRSS) or at most since the last reset (VmHWM)."""
+    found = re.search(rf"{which}:\s*(\d+) kB", STATUS.read_text(encoding="ascii"))
+    return 1024.0 * int(found[1]) if found else 0.0
+
+
+def timed(run: Run) -> float:
+    """CPU time of this thread in ms."""
+    start = time.thread_time()
+    run()
+    return 1000.0 * (time.thread_time() - start)
+
+
+def load() -> str:
+    """How busy the machine is: other work on it makes every figure worse."""
+    if not hasattr(os, "getloadavg"):
+        return "load unknown"
+    return "load " + " ".join(f"{x:.1f}" for x in os.getloadavg())
+
+
+def show(what: str, first: str, second: str, third: str, note: str) -> None:
+    """Print a line of the table."""
+    print(f"{what:<38}  {first:>10}  {second:>10}  {third:>12}  {note}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
