@@ -11,8 +11,11 @@ import os
 import platform
 import re
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from normviz.nets import runtime
 
 runtime.load(threads=1)
 
-import torch  # noqa: E402: the environment is set before torch is first imported
+# The environment is set before torch is first imported.
+import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 import normviz as nv  # noqa: E402
@@ -35,23 +39,20 @@ RATIO_AIM, MEMORY_AIM = 1.5, 0.1
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 Run = Callable[[], object]
+Way = Callable[[nn.Module, torch.Tensor], object]
 
 
 def main() -> None:
     """Measure everything once and print a table, line by line."""
-    net = build("resnet50").eval()
-    x = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
+    net, x = network()
     print(f"torch {torch.__version__}, {platform.platform()}, {os.cpu_count()} cores, 1 used, {load()}")
     found = nv.trace(net, x)
     values = found.input.count + sum(layer.count for layer in found.layers)
-    print(f"ResNet-50, {' x '.join(map(str, SHAPE))}: {len(found.layers)} layers, {values / 1e6:.1f} million values")
+    print(
+        f"ResNet-50, {' x '.join(map(str, SHAPE))}: {len(found.layers)} layers, {values / 1e6:.1f} million values"
+    )
 
-    kept: list[Any] = []
-    runs: dict[str, Run] = {
-        "bare forward": lambda: bare(net, x),
-        "nv.trace": lambda: nv.trace(net, x),
-        "the obvious way": lambda: obvious(net, x),
-    }
+    runs = {name: partial(way, net, x) for name, way in WAYS.items()}
     times = interleaved(runs)
     base = times["bare forward"]
     for name, ms in times.items():
@@ -63,13 +64,23 @@ def main() -> None:
     parts(net, x)
 
     keeping = 4 * values
-    extra = memory({**runs, "keeping every output": lambda: keep(net, x, kept)}, kept)
     show("every output, by its size", f"{keeping / 2**20:.1f} MiB", "", "", "")
-    for name, amount in extra.items():
+    least, *most = (peak(name) for name in MEMORY)
+    for name, amount in zip(list(MEMORY)[1:], most, strict=True):
+        if least is None or amount is None:
+            show(f"{name}, peak beyond bare", "-", "", "", "needs Linux's /proc")
+            continue
+        beyond = max(0.0, amount - least)
         note = ""
         if name == "nv.trace":
-            note = f"aim <= {MEMORY_AIM} of it: {'met' if amount <= MEMORY_AIM * keeping else 'MISSED'}"
-        show(f"{name}, peak beyond bare", f"{amount / 2**20:.1f} MiB", "", f"{amount / keeping:.3f} of it", note)
+            note = f"aim <= {MEMORY_AIM} of it: {'met' if beyond <= MEMORY_AIM * keeping else 'MISSED'}"
+        show(
+            f"{name}, peak beyond bare",
+            f"{beyond / 2**20:.1f} MiB",
+            "",
+            f"{beyond / keeping:.3f} of it",
+            note,
+        )
     print(load())
 
 
@@ -99,12 +110,23 @@ def obvious(net: nn.Module, x: torch.Tensor) -> list[Any]:
     return found
 
 
-def keep(net: nn.Module, x: torch.Tensor, kept: list[Any]) -> None:
+def keep(net: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     """The way that needs the most memory: copies of all outputs."""
+    kept: list[torch.Tensor] = []
     record(net, x, watch=lambda number, values: kept.append(values.clone()))
+    return kept
 
 
-def interleaved(runs: dict[str, Run]) -> dict[str, list[float]]:
+WAYS: dict[str, Way] = {"bare forward": bare, "nv.trace": nv.trace, "the obvious way": obvious}
+MEMORY: dict[str, Way] = {**WAYS, "keeping every output": keep}
+
+
+def network() -> tuple[nn.Module, torch.Tensor]:
+    """The same network and image every time."""
+    return build("resnet50").eval(), torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
+
+
+def interleaved(runs: Mapping[str, Run]) -> dict[str, list[float]]:
     """The ms of CPU time of each, one after the other, over and over."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
@@ -118,35 +140,37 @@ def interleaved(runs: dict[str, Run]) -> dict[str, list[float]]:
 
 def parts(net: nn.Module, x: torch.Tensor) -> None:
     """What of it is the statistics alone, on copies of the outputs, and what keeping and restoring the module."""
-    kept: list[torch.Tensor] = []
-    keep(net, x, kept)
+    kept = keep(net, x)
     summarizer = Summarizer()
 
     def statistics_alone() -> None:
         for values in kept:
             summarizer(values, 1 if values.ndim > 1 else None)
 
-    for name, run in (("  statistics alone", statistics_alone), ("  keeping state", lambda: Kept(net).restore())):
+    for name, run in (
+        ("  statistics alone", statistics_alone),
+        ("  keeping state", lambda: Kept(net).restore()),
+    ):
         ms = [timed(run) for _ in range(REPEATS)]
         show(name, f"{statistics.median(ms):.0f} ms", f"{min(ms):.0f} ms", "", "")
 
 
-def memory(runs: dict[str, Run], kept: list[Any]) -> dict[str, float]:
-    """How many bytes each needs at most, beyond what the bare forward does; empty without Linux's /proc."""
+def peak(name: str) -> float | None:
+    """How many bytes this way needs at most, in a process of its own: freed memory does not always go back."""
     if not RESET.exists():
-        return {}
-    peaks: dict[str, float] = {}
-    for name, run in runs.items():
-        run()
-        kept.clear()
-        gc.collect()
-        RESET.write_text("5", encoding="ascii")
-        before = resident("VmRSS")
-        run()
-        peaks[name] = resident("VmHWM") - before
-        kept.clear()
-    base = peaks.pop("bare forward")
-    return {name: max(0.0, peak - base) for name, peak in peaks.items()}
+        return None
+    done = subprocess.run([sys.executable, __file__, name], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def peak_here(name: str) -> float:
+    """The same in this process, in which nothing but the bare forward has run."""
+    net, x = network()
+    bare(net, x)
+    RESET.write_text("5", encoding="ascii")
+    before = resident("VmRSS")
+    MEMORY[name](net, x)
+    return resident("VmHWM") - before
 
 
 def resident(which: str) -> float:
@@ -175,4 +199,7 @@ def show(what: str, first: str, second: str, third: str, note: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        print(peak_here(sys.argv[1]))
+    else:
+        main()

@@ -30,17 +30,18 @@ VALUES: Final = 8_000_000
 WHOLE: Final = 2**53
 
 MESSAGES: Final[Mapping[str, str]] = {
-    "too_large": "The trace has {megabytes} MB, but at most {limit_megabytes} MB are read here: "
-    "trace a part of the network on its own.",
-    "not_json": "This is not JSON (line {line}, column {column}): choose the file that "
-    '`nv.trace(model, x).save("run.json")` wrote, whole.',
-    "not_a_trace": 'This JSON is not a trace: choose the file that `nv.trace(model, x).save("run.json")` wrote.',
-    "other_version": "The trace is of version {version}, but version {readable} is read here: "
-    "trace the model again with this normviz, or open the file with the one that wrote it.",
+    "too_large": "The file has {megabytes} MB; at most {limit_megabytes} MB of a trace are read here. Trace "
+    "a part of the network on its own.",
+    "not_json": "This is not JSON (line {line}, column {column}). Choose the whole file that "
+    '`nv.trace(model, x).save("run.json")` wrote.',
+    "not_a_trace": 'This JSON is not a trace. Choose the file that `nv.trace(model, x).save("run.json")` '
+    "wrote.",
+    "other_version": "The trace has version {version}, but version {readable} is read here. Trace the model "
+    "again with this normviz, or open the file with the normviz that wrote it.",
     "damaged": "The trace is damaged: at `{where}` it has `{found}`, but `{needed}` is needed. "
     "Save or copy it again.",
-    "edited": "The trace was changed after it was saved (its checksum starts with {found}, not with {needed}): "
-    "save it again.",
+    "edited": "The trace was changed after it was saved (its checksum starts with {found}, not with "
+    "{needed}). Save it again.",
 }
 """The English sentence of every `TraceError.code`; its placeholders are the keys of `TraceError.details`."""
 

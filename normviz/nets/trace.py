@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 
+from normviz.nets.trace_drafts import Draft
 from normviz.nets.trace_inputs import first_line, given, mapped, placed
 from normviz.nets.trace_ops import default_axis, tensors
-from normviz.nets.trace_recorder import Draft, Recorder
+from normviz.nets.trace_recorder import Recorder
 from normviz.nets.trace_state import Kept
 from normviz.nets.trace_statistics import Summarizer, saturation
 from normviz.network_runs import TOP

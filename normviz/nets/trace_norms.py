@@ -165,11 +165,12 @@ def whole_layer(module: torch.nn.Module) -> str:
     Such are the layers that torch does not have (:mod:`normviz.written`), those made for another layout, attention with
     its transpositions, and what is compiled to a script.
     """
-    return _whole(type(module))
+    kind: Any = type(module)
+    return _whole(kind)
 
 
 @lru_cache(1024)
-def _whole(kind: type) -> str:
+def _whole(kind: Any) -> str:
     if issubclass(kind, torch.nn.MultiheadAttention):
         return "multi_head_attention_forward"
     written = any(base.__module__ == "normviz.written" for base in kind.__mro__)

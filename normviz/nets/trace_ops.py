@@ -106,7 +106,7 @@ def carried_axis(function: Function, args: tuple[Any, ...], kwargs: Mapping[str,
     if name == "__get__" and before.shape == result.shape and before.stride() == result.stride():
         return axis
     # The same rearrangement of a tensor whose lengths tell its axes apart.
-    probe = function(torch.empty(_PROBE[: before.ndim], device="meta"), *rest, **kwargs)
+    probe = function(torch.empty(()).expand(_PROBE[: before.ndim]), *rest, **kwargs)
     return tuple(probe.shape).index(_PROBE[axis])
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 
 from normviz.layer_kinds import kind_of
+from normviz.nets.trace_drafts import Draft
 from normviz.nets.trace_ops import default_axis, tensors
-from normviz.nets.trace_recorder import Draft, Recorder
+from normviz.nets.trace_recorder import Recorder
 
 
 @dataclass(frozen=True, eq=False)

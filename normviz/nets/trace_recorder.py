@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import sys
 import threading
-import weakref
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -21,58 +18,13 @@ from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 from normviz.nets import trace_norms, trace_ops
+from normviz.nets.trace_drafts import Call, Draft, joined, names
+from normviz.nets.trace_marks import NONE, Marks
 from normviz.nets.trace_ops import Function, tensors
-from normviz.nets.trace_state import Kept, storage
-from normviz.reference import FloatArray
+from normviz.nets.trace_state import Kept
 from normviz.traces import INPUT
 
 _REGISTERING = threading.Lock()
-_NONE: frozenset[int] = frozenset()
-
-
-@dataclass(eq=False)
-class Call:
-    """A call of a module: its path, what it is where it is one layer whole, the layers in it and in its children."""
-
-    module: torch.nn.Module
-    path: str
-    whole: str = ""
-    layers: int = 0
-    inner: int = 0
-    multiply_adds: int = 0
-    reads: tuple[Any, ...] = ()
-    running: tuple[FloatArray, FloatArray] | None = None
-
-    def name(self, op: str) -> str:
-        """A layer's name: the module's path where it computes nothing else, with the operation behind it elsewhere."""
-        return self.path if self.path and self.layers == 1 and not self.inner else _joined(self.path, op)
-
-
-@dataclass(eq=False)
-class Draft:
-    """A layer as it is written down during the pass."""
-
-    call: Call
-    op: str
-    shape: tuple[int, ...]
-    channel_axis: int | None
-    inputs: tuple[int, ...]
-    parameters: int = 0
-    multiply_adds: int = 0
-    method: str = ""
-    knobs: dict[str, Any] = field(default_factory=dict)
-    running: tuple[FloatArray, FloatArray] | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Mark:
-    """What is known of a tensor: the layers its values come from, the parameters in it, where its channels lie."""
-
-    tensor: weakref.ref[torch.Tensor]
-    numbers: tuple[int, ...]
-    parameters: frozenset[int]
-    axis: int | None
 
 
 #: Told of every layer: its number, the draft, the tensors it was computed from, and its output.
@@ -97,11 +49,10 @@ class Recorder(TorchFunctionMode):
         super().__init__()
         self.seen, self.ahead, self.kept = seen, ahead, kept
         self.paths = {id(one): path for path, one in module.named_modules()}
-        self.unused = {id(one): one.numel() for one in module.parameters()}
+        self.marks = Marks(module.parameters())
         self.root = Call(module, "")
         self.calls: list[Call] = []
         self.drafts: list[Draft] = []
-        self.marks: dict[int, Mark] = {}
         self.failed: tuple[BaseException, str] | None = None
         #: What a callback raised: it ends the pass, though the module may catch it.
         self.stopped: BaseException | None = None
@@ -138,7 +89,7 @@ class Recorder(TorchFunctionMode):
     def start(self, values: Any, axis: Callable[[torch.Tensor], int | None]) -> None:
         """These tensors are the input."""
         for tensor in tensors(values):
-            self._mark(tensor, (INPUT,), _NONE, axis(tensor))
+            self.marks.put(tensor, (INPUT,), NONE, axis(tensor))
 
     def __torch_function__(
         self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -154,7 +105,7 @@ class Recorder(TorchFunctionMode):
             result = func(*args, **kwargs)
             self._within(func, reads, result)
             return result
-        numbers = self._numbers(reads)
+        numbers = self.marks.numbers(reads)
         op = trace_ops.op_name(func)
         given: dict[str, Any] = {}
         buffers = None
@@ -172,23 +123,23 @@ class Recorder(TorchFunctionMode):
         found = tensors(result) or (tensors(args[:1]) if trace_ops.mutates(name) else [])
         if not found or name in trace_ops.SHAPE:
             return result
-        parameters = self._parameters(reads)
+        parameters = self.marks.parameters(reads)
         floating = next((one for one in found if one.is_floating_point()), None)
         if not numbers:
             if parameters:
                 for one in found:
-                    self._mark(one, (), parameters, None)
+                    self.marks.put(one, (), parameters, None)
         elif name in trace_ops.CARRY or floating is None:
-            first = self._of(reads[0])
+            first = self.marks.of(reads[0])
             for one in found:
                 axis = trace_ops.carried_axis(func, args, kwargs, first.axis if first else None, one)
-                self._mark(one, numbers, parameters, axis)
+                self.marks.put(one, numbers, parameters, axis)
         else:
             draft = self._draft(op, args, kwargs, given, reads, floating, numbers)
-            draft.parameters, draft.running = self._first_use(parameters), buffers
+            draft.parameters, draft.running = self.marks.first_use(parameters), buffers
             taken = self._write(draft, floating, reads)
             for one in found:
-                self._mark(one, (len(self.drafts) - 1,), _NONE, draft.channel_axis)
+                self.marks.put(one, (len(self.drafts) - 1,), NONE, draft.channel_axis)
             if taken is not floating and result is floating:
                 return taken
         return result
@@ -202,7 +153,7 @@ class Recorder(TorchFunctionMode):
     def _draft(self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], given: Mapping[str, Any],
                reads: list[torch.Tensor], output: torch.Tensor, numbers: tuple[int, ...]) -> Draft:  # fmt: skip
         """A layer that one function computes."""
-        first, mark = next((one, mark) for one in reads if (mark := self._of(one)))
+        first, mark = next((one, mark) for one in reads if (mark := self.marks.of(one)))
         axis = trace_ops.channel_axis(op, output, given, mark.axis, first.ndim)
         method, knobs = trace_norms.norm(op, tuple(first.shape), given) if given else ("", {})
         knobs = knobs or trace_norms.activation_knobs(op, args, kwargs)
@@ -226,9 +177,9 @@ class Recorder(TorchFunctionMode):
         finally:
             self.paused = was
         if any(output is one for one in reads):
-            self._overwritten(output, len(self.drafts) - 1)
+            self.marks.overwritten(output, len(self.drafts) - 1)
         if taken is not output:
-            self._mark(taken, (len(self.drafts) - 1,), _NONE, draft.channel_axis)
+            self.marks.put(taken, (len(self.drafts) - 1,), NONE, draft.channel_axis)
         return taken
 
     def _enter(self, module: torch.nn.Module, args: Any) -> None:
@@ -237,11 +188,11 @@ class Recorder(TorchFunctionMode):
             return
         path = self.paths.get(id(module))
         if path is None:  # it is no child of its parent
-            path = _joined(self.calls[-1].path if self.calls else "", type(module).__name__)
+            path = joined(self.calls[-1].path if self.calls else "", type(module).__name__)
         call = Call(module, path, trace_norms.whole_layer(module))
         self.calls.append(call)
         if call.whole:
-            call.reads = tuple(one for one in tensors(args) if self._of(one))
+            call.reads = tuple(one for one in tensors(args) if self.marks.of(one))
             buffers = [getattr(module, name, None) for name in ("running_mean", "running_var")]
             call.running = trace_norms.running(*buffers)
             call.whole = call.whole if call.reads else ""
@@ -259,16 +210,16 @@ class Recorder(TorchFunctionMode):
     def _whole(self, call: Call, output: Any) -> None:
         """A module that is one layer, though it computes several steps."""
         found = next((one for one in tensors(output) if one.is_floating_point()), None)
-        first, numbers = call.reads[0], self._numbers(call.reads)
+        first, numbers = call.reads[0], self.marks.numbers(call.reads)
         if found is None:
             return
         was, self.paused = self.paused, True
         try:
-            mark = self._of(first)
+            mark = self.marks.of(first)
             given = trace_norms.attributes(call.module)
             axis = trace_ops.channel_axis("", found, {}, mark.axis if mark else None, first.ndim)
             method, knobs = trace_norms.norm(call.whole, tuple(first.shape), given, channels_first=True)
-            used = self._first_use(frozenset(id(one) for one in call.module.parameters()))
+            used = self.marks.first_use(frozenset(id(one) for one in call.module.parameters()))
         finally:
             self.paused = was
         draft = Draft(call, call.whole, tuple(found.shape), axis, numbers, used, call.multiply_adds, method,
@@ -276,64 +227,12 @@ class Recorder(TorchFunctionMode):
         call.layers = 0
         self._write(draft, found, [])
         for one in tensors(output):
-            self._mark(one, (len(self.drafts) - 1,), _NONE, axis)
+            self.marks.put(one, (len(self.drafts) - 1,), NONE, axis)
 
     def names(self) -> list[str]:
-        """The layers' names: a module's path where it computes one, with the operation where it computes several."""
-        seen: Counter[str] = Counter()
-        names = []
-        for draft in self.drafts:
-            name = draft.call.name(draft.op)
-            seen[name] += 1
-            names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-        return names
+        """The layers' names, each only once."""
+        return names(self.drafts)
 
     def _where(self, op: str) -> str:
         path = self.calls[-1].path if self.calls else ""
         return f"{path} ({op})" if path and op else path or op
-
-    def _first_use(self, parameters: frozenset[int]) -> int:
-        return sum(self.unused.pop(one, 0) for one in parameters)
-
-    def _of(self, tensor: torch.Tensor) -> Mark | None:
-        """What is known of a tensor from the input; None where it is from elsewhere."""
-        mark = self.marks.get(id(tensor))
-        return mark if mark is not None and mark.tensor() is tensor and mark.numbers else None
-
-    def _numbers(self, reads: Iterable[torch.Tensor]) -> tuple[int, ...]:
-        found: tuple[int, ...] = ()
-        for one in reads:
-            mark = self._of(one)
-            if mark is not None and mark.numbers != found:
-                found = tuple(dict.fromkeys((*found, *mark.numbers)))
-        return found
-
-    def _parameters(self, reads: Iterable[torch.Tensor]) -> frozenset[int]:
-        """The parameters among these tensors, and those that these were computed from."""
-        found = _NONE
-        for one in reads:
-            key = id(one)
-            if key in self.unused:
-                found |= {key}
-            elif (mark := self.marks.get(key)) is not None and mark.parameters and mark.tensor() is one:
-                found |= mark.parameters
-        return found
-
-    def _mark(self, tensor: torch.Tensor, numbers: tuple[int, ...], parameters: frozenset[int],
-              axis: int | None) -> None:  # fmt: skip
-        self.marks[id(tensor)] = Mark(weakref.ref(tensor), numbers, parameters, axis)
-
-    def _overwritten(self, output: torch.Tensor, number: int) -> None:
-        """Other tensors in the same memory hold this layer's values now, or some of them."""
-        place = storage(output)
-        for key, mark in list(self.marks.items()):
-            other = mark.tensor()
-            if other is None:
-                del self.marks[key]
-            elif other is not output and mark.numbers and place is not None and storage(other) == place:
-                before = () if other.numel() <= output.numel() else mark.numbers
-                self._mark(other, (*before, number), mark.parameters, mark.axis)
-
-
-def _joined(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name

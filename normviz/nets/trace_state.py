@@ -29,13 +29,16 @@ class Kept:
         loose: list[torch.Tensor] = []
         for _, attributes in self.attributes:
             for name, value in attributes.items():
-                if type(value) in _CONTAINERS:
-                    if value:
-                        self.contents.append((value, value.copy()))
-                    else:
-                        self.empty.append(value)
-                if name[0] != "_":
-                    loose += tensors(value)
+                if isinstance(value, torch.Tensor):
+                    loose.append(value)
+                elif type(value) not in _CONTAINERS:
+                    continue
+                elif not value:
+                    self.empty.append(value)
+                else:
+                    self.contents.append((value, value.copy()))
+                    if name[0] != "_":
+                        loose += tensors(value)
         self.buffers = [(one, one.detach().clone()) for one in _values(modules, "_buffers")]
         parameters = _values(modules, "_parameters")
         self.parameters = [(one, one.detach(), one.grad, one.requires_grad) for one in parameters]

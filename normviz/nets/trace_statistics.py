@@ -29,11 +29,14 @@ BLOCK, CACHED, COUNTED = 1 << 18, 1 << 16, 1 << 20
 PAIRS = 1 << 16
 #: Within these powers of two squares and their sums neither overflow nor vanish, and 2**-exponent is a number.
 _SAFE = {torch.float32: 40, torch.float64: 400}
+#: Squares below this have lost digits.
+_TINY = {torch.float32: 2.0**-100, torch.float64: 2.0**-900}
 #: Where the squared mean is so many variances, digits are lost, and corrected.
 _FAR = 100.0
 _KINDS = {np.float32: torch.float32, np.float64: torch.float64}
 
 _HALF = (torch.float16, torch.bfloat16)
+_SQUARES = torch.ops.aten.mse_loss.out
 #: The fields of a LayerTrace that are measured.
 Measured = dict[str, Any]
 Values = npt.NDArray[np.floating[Any]]
@@ -72,6 +75,9 @@ class Summarizer:
             zeros = total if low == 0 else 0
         else:
             mean, var = self._moments(matrix, channels, along)
+            small = var + mean * mean < _TINY[values.dtype]
+            if np.count_nonzero(small) and _some(matrix, channels, along, small):
+                return exact(values, axis)
             bins, zeros = self._count(flat, exponent, first, low <= 0 <= high)
             bins = bins[: bin_number(high, exponent) - first + 1]
         return {"channel_count": np.full(channels, total // channels), "channel_mean": mean, "channel_var": var,
@@ -80,7 +86,7 @@ class Summarizer:
     def _moments(self, matrix: torch.Tensor, channels: int, along: int) -> tuple[FloatArray, FloatArray]:
         """Mean and biased variance of every channel, from those of the rows, or of the columns of every block."""
         step = max(1, BLOCK // matrix.shape[1])
-        if step >= len(matrix):
+        if step >= matrix.shape[0]:
             parts = [self._centred(matrix, along)]
         else:
             parts = [self._centred(block, along) for block in matrix.split(step)]
@@ -90,20 +96,20 @@ class Summarizer:
         var = np.concatenate([part[1] for part in parts]).reshape(-1, channels)
         share = np.full((len(mean), 1), 1.0 / len(mean))
         if along == 0:
-            share[:, 0] = step / len(matrix)
+            share[:, 0] = step / matrix.shape[0]
             share[-1, 0] = 1.0 - share[:-1, 0].sum()
         together = (mean * share).sum(0)
         return together, ((var + (mean - together) ** 2) * share).sum(0)
 
     def _centred(self, block: torch.Tensor, along: int) -> tuple[FloatArray, FloatArray]:
         """Mean and biased variance along an axis, in two steps: E[x^2] - E[x]^2 would lose what is small."""
-        space, n = self._space(block.dtype, block.numel()).view(block.shape), block.shape[along]
+        space, n = self._space(block.dtype, block.numel()).view_as(block), block.shape[along]
         mean = block.mean(along, keepdim=True)
         # (x - mean)^2 in one go, and no norm: that adds one by one, where a sum adds in a tree.
-        torch.ops.aten.mse_loss.out(block, mean, 0, out=space)
+        _SQUARES(block, mean, 0, out=space)
         var = space.sum(along).numpy().astype(np.float64) / n
         exactly = mean.numpy().astype(np.float64).reshape(-1)
-        if (exactly * exactly > _FAR * var).any():
+        if np.count_nonzero(exactly * exactly > _FAR * var):
             left = torch.sub(block, mean, out=space).sum(along).numpy().astype(np.float64) / n
             exactly, var = exactly + left, np.maximum(var - left**2, 0.0)
         return exactly, var
@@ -150,7 +156,7 @@ class Summarizer:
     def _space(self, kind: torch.dtype, count: int) -> torch.Tensor:
         """Working memory for so many values."""
         space = self.space.get(kind)
-        if space is None or len(space) < count:
+        if space is None or space.numel() < count:
             self.space[kind] = space = torch.empty(max(BLOCK, count), dtype=kind)
         return space[:count]
 
@@ -175,6 +181,13 @@ def arranged(values: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, int,
         if inner == 1
         else (values.reshape(-1, inner), channels, 1)
     )
+
+
+def _some(matrix: torch.Tensor, channels: int, along: int, which: npt.NDArray[np.bool_]) -> bool:
+    """Whether there is anything but 0 in these channels of an arranged matrix."""
+    chosen = torch.from_numpy(which)
+    part = matrix.view(-1, channels, matrix.shape[1])[:, chosen] if along else matrix[:, chosen]
+    return bool(part.any())
 
 
 def exact(values: torch.Tensor, axis: int | None) -> Measured:

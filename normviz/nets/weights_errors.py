@@ -24,22 +24,22 @@ MESSAGES: Final[Mapping[str, str]] = {
     "too_large": "The file has {megabytes} MB; at most {limit_megabytes} MB of weights are read. Use a "
     "smaller network.",
     "checkpoint": "This is a checkpoint of torch.save (a pickle), which can run code when it is read, so it "
-    "is not read here. Convert it where you trust it: `{convert}`",
+    "is not read here. If you trust it, convert it on your own machine: `{convert}`",
     "torchscript": "This is a TorchScript program, which runs code when it is read, so it is not read here. "
     "Save the state_dict() of the original module as safetensors.",
-    "exported": "This is a program of torch.export (.pt2), which unpickles when it is read, so it is not "
-    "read here. Save the state_dict() of the original module as safetensors.",
+    "exported": "This is a program of torch.export (.pt2); to read it means to load a pickle, which can run "
+    "code, so it is not read here. Save the state_dict() of the original module as safetensors.",
     "other_format": "This is {format}, which is not read here. Save the weights as safetensors, with the "
     "key names of torchvision.",
-    "not_safetensors": "The file ({bytes} bytes) is not a safetensors file: that begins with the length of "
+    "not_safetensors": "The file ({bytes} bytes) is not a safetensors file, which begins with the length of "
     "its header and the header, a JSON object. Save it with safetensors.torch.save_file.",
     "header_too_large": "The file claims a header of {bytes} bytes; at most {limit} are read. Save it again "
     "without its metadata.",
-    "truncated": "The file ends too early: {bytes} bytes arrived, its header promises {promised}. Copy or "
-    "download it again.",
-    "longer": "The file has {bytes} bytes, its header accounts for {promised} only. Save it again with "
+    "truncated": "The file ends too early: {bytes} bytes arrived, but its header describes {promised}. Copy "
+    "or download it again.",
+    "longer": "The file has {bytes} bytes, but its header describes only {promised}. Save it again with "
     "safetensors.torch.save_file.",
-    "header_json": "The header of the file is no JSON from character {position} on. Copy or download the "
+    "header_json": "The header of the file is not JSON from character {position} on. Copy or download the "
     "file again.",
     "header_text": "The header of the file is not UTF-8 from byte {position} on. Copy or download the file "
     "again.",
@@ -51,8 +51,8 @@ MESSAGES: Final[Mapping[str, str]] = {
     "safetensors.torch.save_file.",
     "header_metadata": "The `__metadata__` in the header of the file is not a table of texts. Save it again "
     "with safetensors.torch.save_file.",
-    "header_name": "A tensor has a name of other than 1 to {limit} letters, digits and . _ - : / +. Rename "
-    "it and save the file again.",
+    "header_name": "The name of a tensor does not consist of 1 to {limit} letters, digits and . _ - : / +. "
+    "Rename it and save the file again.",
     "header_fields": "The header of the file does not give dtype, shape and data_offsets of `{name}`. Save it "
     "again with safetensors.torch.save_file.",
     "header_shape": "The shape of `{name}` is not a list of at most {limit} lengths. Save it again with "
@@ -66,33 +66,34 @@ MESSAGES: Final[Mapping[str, str]] = {
     "too_many": "The file has {count} tensors; at most {limit} are read. Save the weights alone, without an "
     "optimizer's state.",
     "no_tensors": "The file has no tensors. Save a state_dict() with safetensors.torch.save_file.",
-    "dtype": "`{name}` has the dtype {dtype}, which is not read here: {known} are. Convert it with .float() "
-    "and save again.",
+    "dtype": "`{name}` has the dtype {dtype}, which is not read here; these are: {known}. Convert it with "
+    ".float() and save again.",
     "damaged": "The file is damaged: its header is sound, but safetensors refuses it. Copy or download it "
     "again.",
-    "not_finite": "`{name}` holds values that are NaN or infinite ({count}; tensors with such values: "
-    "{tensors}). Nothing can be computed from these: save the weights of an earlier step of the training.",
+    "not_finite": "`{name}` contains values that are NaN or infinite ({count}; tensors with such values: "
+    "{tensors}). Nothing can be computed from these. Save the weights of an earlier step of the training.",
     "unknown": "The tensors of the file ({count}, the first is `{first}`) fit none of the networks here: "
     '{networks}. Trace your own network instead, with nv.trace(model, x).save("run.json"), and open that '
     "file.",
-    "mismatch": "The weights do not fit {network} (norm: {norm}). Tensors missing: {missing}, unknown: "
+    "mismatch": "The weights do not fit {network} (norm: {norm}). Missing tensors: {missing}, unknown ones: "
     "{unexpected}, of another shape: {shapes}; the first is `{first}`. Choose the network and the norm they "
     "were trained with.",
     # Weights that come with this project, or are published
-    "not_trained": "There are no trained weights of {network} with this norm ({norm}): there are for "
+    "not_trained": "There are no trained weights of {network} with this norm ({norm}), only those for "
     "{known}. Choose one of these, or random weights.",
-    "not_published": "There are no published weights of {network} with this norm ({norm}): there are for "
+    "not_published": "There are no published weights of {network} with this norm ({norm}), only those for "
     "{known}. Choose one of these, or random weights.",
     "no_own": "There is no weight file yet. Upload a .safetensors file, or choose random weights.",
     "unreachable": "`{file}` could not be downloaded: `{address}` does not answer ({reason}). Try again when "
     "there is a connection, or get `{file}` from `{address}` in another way and put it into `{folder}`.",
     "refused": "`{file}` could not be downloaded: `{address}` answered {status}. Try again later, or get `{file}` "
     "from `{address}` in another way and put it into `{folder}`.",
-    "interrupted": "The download of `{file}` from `{address}` broke off after {megabytes} of {total_megabytes} "
-    "MB. Try again, it goes on from there; or get `{file}` from `{address}` in another way and put it into "
+    "interrupted": "The download of `{file}` from `{address}` broke off after {megabytes} of "
+    "{total_megabytes} MB. Try again: it goes on from there; or get `{file}` from `{address}` in another "
+    "way and put it into `{folder}`.",
+    "oversized": "`{address}` offers {megabytes} MB for `{file}`, which should have {limit_megabytes}; "
+    "nothing was kept. Try again later, or get `{file}` from `{address}` in another way and put it into "
     "`{folder}`.",
-    "oversized": "`{address}` offers {megabytes} MB for `{file}`, which should have {limit_megabytes}: nothing "
-    "was kept. Try again later, or get `{file}` from `{address}` in another way and put it into `{folder}`.",
     "stopped": "The download of `{file}` was stopped after {megabytes} MB. The next try goes on from there.",
     "wrong_hash": "`{file}` in `{folder}` is not the published file: its SHA-256 begins with {received}. Delete "
     "it and try again.",

@@ -110,5 +110,5 @@ def test_what_is_found_is_told_and_opens_its_layer() -> None:
 def test_the_table_of_two_runs_starts_with_the_largest_change() -> None:
     at = show("two")
     frame = at.dataframe[0].value
-    assert (np.diff(frame["apart"]) <= 0).all() and len(frame) == 15
+    assert (np.diff(frame["difference"]) <= 0).all() and len(frame) == 15
     assert {"std, Batch Norm", "std, Group Norm"} <= set(frame.columns), "what both are called is left out"
