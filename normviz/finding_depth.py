@@ -57,16 +57,48 @@ def gradient_vanishes(trace: Trace) -> Finding | None:
     return _gradient("gradient_vanishes", trace, -1)
 
 
+def spine(trace: Trace) -> frozenset[int]:
+    """The layers that every way from the input to the last layer goes through: a branch beside a skip is none of them.
+
+    Each layer's nearest such ancestor (its immediate dominator) is where the ways to all that it reads meet. Source:
+    Cooper, Harvey and Kennedy 2001, "A Simple, Fast Dominance Algorithm".
+
+    >>> from normviz.traces import LayerTrace
+    >>> reads = {"conv": (-1,), "branch": (0,), "add": (1, 0), "head": (2,)}
+    >>> layers = tuple(LayerTrace.of(name, name, [[1.0]], inputs=read) for name, read in reads.items())
+    >>> sorted(spine(Trace(layers, layers[0])))
+    [0, 2, 3]
+    """
+    above: dict[int, int] = {}
+    for number, layer in enumerate(trace.layers):
+        meeting, *others = layer.inputs or (number - 1,)
+        for other in others:
+            while (
+                meeting != other
+            ):  # a layer reads what was before it, so the later of two is never the ancestor
+                if meeting > other:
+                    meeting = above[meeting]
+                else:
+                    other = above[other]
+        above[number] = meeting
+    found, at = set(), len(trace.layers) - 1
+    while at != INPUT:
+        found.add(at)
+        at = above[at]
+    return frozenset(found)
+
+
 def _signal(code: str, trace: Trace, power: int) -> Finding | None:
     """Where std / std of the input, or (power -1) its inverse, is beyond the limits."""
     start = next((n for n, layer in enumerate(trace.layers) if layer.kind == "embedding"), INPUT)
     base = layer_of(trace, start).std
     if not base > 0 or not math.isfinite(base):
         return None
+    passed = spine(trace)
     ratios = {
         number: layer.std / base
         for number, layer in enumerate(trace.layers[: silenced(trace)])
-        if number > start and layer.kind in CARRIERS and layer.std > 0
+        if number > start and number in passed and layer.kind in CARRIERS and layer.std > 0
     }
     found = [number for number, ratio in ratios.items() if ratio**power >= SIGNAL[NOTABLE]]
     if not found:

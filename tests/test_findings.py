@@ -304,3 +304,34 @@ RULES: dict[str, tuple[Callable[[Trace], Finding | None], Trace]] = {
 def test_a_rule_without_anything_to_judge_is_silent(name: str) -> None:
     rule, trace = RULES[name]
     assert rule(trace) is None
+
+
+@given(st.data())
+def test_the_spine_is_what_every_way_goes_through(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 9))
+    reads = [tuple(data.draw(st.lists(st.integers(-1, n - 1), min_size=1, max_size=3))) for n in range(count)]
+    made = tuple(LayerTrace.of(str(n), "add", [[1.0]], inputs=read) for n, read in enumerate(reads))
+
+    def reached(without: int) -> bool:
+        """Whether the input still reaches the last layer when this one is taken out."""
+        known = {-1}
+        for n, sources in enumerate(reads):
+            if n != without and known & set(sources):
+                known.add(n)
+        return count - 1 in known
+
+    expected = {n for n in range(count) if not reached(n)}
+    assert finding_depth.spine(Trace(made, made[0])) == expected
+
+
+def test_a_small_branch_beside_a_skip_is_no_vanishing_signal() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 8))
+    small = 1e-5 * rng.normal(size=(4, 8))
+    layers = (
+        LayerTrace.of("branch", "linear", small, inputs=(-1,)),
+        LayerTrace.of("add", "add", x + small, inputs=(0, -1)),
+    )
+    assert finding_depth.signal_vanishes(Trace(layers, LayerTrace.of("", "", x))) is None
+    # Without the skip it is one.
+    assert finding_depth.signal_vanishes(Trace(layers[:1], LayerTrace.of("", "", x))) is not None

@@ -25,13 +25,13 @@ WAY_BACK: Final = 3
 
 MESSAGES: Final[Mapping[str, str]] = {
     "no_images": "No image was given; 1 to {most} are needed. Try one.",
-    "too_many_images": "{count} images were given; at most {most} are run at once. Use the first {most}.",
+    "too_many_images": "{count} images were given; at most {most} are run at once. Try the first {most}.",
     "too_few_images": "Images given: {count}. Training mode needs {fewest} or more here, because the "
     "variance of one value is 0. Give another image, or choose Evaluation.",
     "memory": "This run (images: {count}, side: {side}) would need {megabytes:,} MB at once; {allowed:,} MB "
-    "are allowed. Images that fit: {fewer}. Take fewer images, a smaller side, or a smaller network.",
+    "are allowed. Images that fit: {fewer}. Try fewer images, a smaller side, or a smaller network.",
     "work": "This run (images: {count}, side: {side}) would take {billions:,} billion multiply-adds; "
-    "{allowed:,} billion are allowed. Images that fit: {fewer}. Take fewer images, a smaller side, or a "
+    "{allowed:,} billion are allowed. Images that fit: {fewer}. Try fewer images, a smaller side, or a "
     "smaller network.",
     "target": "Class {target} was asked for; the network has the classes 0 to {last}. Try 0.",
     "no_scores": "A backward pass starts from the score of a class, and this network gives no scores. Choose "

@@ -18,12 +18,17 @@ _KINDS = "biuf"
 def placed(module: Any, device: str | None) -> torch.nn.Module:
     """The module itself, or a copy of it where it is to run on another device.
 
-    Raises TypeError for what is no module, ValueError for a device that is not here, or where no copy can be made.
+    Raises TypeError for what is no module, or a scripted one, ValueError for a device that is not here, or where no
+    copy can be made.
     """
     if not isinstance(module, torch.nn.Module):
         raise TypeError(
             f"A network is a torch.nn.Module, and this is {_a(module)}: give the module itself, such as "
             "nv.trace(model, x)."
+        )
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(
+            "A TorchScript module does not show what it computes: give the torch.nn.Module that it was made from."
         )
     if device is None:
         return module

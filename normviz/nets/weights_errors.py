@@ -13,7 +13,7 @@ from typing import Final
 #: The one line that turns a checkpoint of torch.save into a file that is read here: run where the file is trusted.
 CONVERT: Final = (
     "import torch; from safetensors.torch import save_file; "
-    'state = torch.load("model.pt", map_location="cpu", weights_only=True); '
+    'state = torch.load("model.pt", map_location="cpu", weights_only=True); state = state.get("state_dict", state); '
     'save_file({key: value.contiguous().clone() for key, value in state.items()}, "model.safetensors")'
 )
 

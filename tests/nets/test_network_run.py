@@ -27,6 +27,7 @@ from normviz.nets.networks import build, digit_data, prepare
 from normviz.nets.weights import fill
 from normviz.network_runs import TOP, Plan
 from normviz.networks import NETWORKS
+from normviz.text.lookup import section
 from normviz.traces import INPUT
 
 SMALL = Plan("small_cnn", "trained")
@@ -187,6 +188,9 @@ def test_every_refusal_is_one_sentence_with_its_numbers(code: str) -> None:
     names = ("count", "most", "fewest", "side", "megabytes", "allowed", "fewer", "billions", "target", "last")
     error = NetworkLimit(code, dict.fromkeys(names, 12345))
     assert "{" not in str(error) and str(error).endswith(".")
+    # The page says the same, with its signs, and with numbers that are written already.
+    said = section("en", "network_limit")[code].replace("×", "x").replace("’", "'")
+    assert said == MESSAGES[code].replace(":,}", "}")
 
 
 class StopError(BaseException):

@@ -390,6 +390,7 @@ def test_arrays_take_the_modules_dtype() -> None:
     ("module", "x", "kind", "said"),
     [
         (lambda x: x, torch.zeros(2), TypeError, "torch.nn.Module"),
+        (torch.jit.ScriptModule(), torch.zeros(2), TypeError, "TorchScript"),
         (nn.ReLU(), [1.0, 2.0], TypeError, "tensor or an array"),
         (nn.ReLU(), "image.jpg", TypeError, "tensor or an array"),
         (nn.ReLU(), {"flag": True}, TypeError, "tensor"),

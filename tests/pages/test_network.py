@@ -162,7 +162,7 @@ def test_what_is_too_large_is_said_and_the_earlier_run_stays(
     (sentence,) = errors(at)
     assert bool(CJK.search(sentence)) == (lang == "zh") and "7" in sentence
     assert spec(at) == shown
-    assert any(say(lang, "network_page.earlier").split("{")[0] in text.value for text in at.caption)
+    assert any(say(lang, "network_page.earlier").split("{")[0] in text.value for text in at.markdown)
 
 
 def test_a_run_that_was_stopped_is_not_begun_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

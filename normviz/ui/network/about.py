@@ -8,6 +8,9 @@ from normviz.ui.choices import Choices
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import spoken
 
+#: What a trace says by a key of the catalogue, and where the words have its name.
+NAMED = {"norm": "method", "activation": "activation"}
+
 
 def trace_caption(c: Choices, shown: Shown) -> str:
     """The network, its mode, the input's shape, device and dtype, and what else the trace says of itself."""
@@ -45,7 +48,8 @@ def _known(c: Choices, trace: Trace) -> list[str]:
         label = f"network_view.about_{key}"
         said = f"network_view.about_{key}_{value}"
         name = c.say(label) if label in there else str(key)
-        if key == "norm" and f"method.{value}.name" in there:
-            said = f"method.{value}.name"
-        items.append(f"{name} {c.say(said) if said in there else value}")
+        if key in NAMED and f"{NAMED[key]}.{value}.name" in there:
+            said = f"{NAMED[key]}.{value}.name"
+        written = c.say(said) if said in there else value
+        items.append(c.say("network_view.about_item", name=name, value=written))
     return items

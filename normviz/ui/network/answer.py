@@ -74,7 +74,7 @@ def _range(c: Choices, values: list[float]) -> str:
 def _lead(c: Choices, shown: Shown) -> str:
     trace = shown.trace
     active = [layer for layer in trace.layers if layer.kind == ACTIVATION]
-    zeros, count = sum(layer.zeros for layer in active), sum(layer.finite for layer in active)
+    zeros, count = sum(layer.zeros for layer in active), sum(layer.count for layer in active)
     found = findings(trace)
     numbers = {
         "layers": len(trace.layers),

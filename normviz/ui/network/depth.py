@@ -31,9 +31,8 @@ def show_depth(c: Choices, shown: Shown) -> None:
     figure = lines(trace, found, stages(trace), words=words, titles=titles)
     alt = c.say("network_view.depth_alt", layers=len(trace.layers), model=model_name(c, trace))
     clickable(shown, figure, f"depth-{shown.key}", alt, turn=True)
-    said = [c.say("network_view.depth_note")]
-    if all(layer.gradient is None for layer in trace.layers):
-        said.append(c.say("network_view.depth_no_gradient"))
+    known = any(layer.gradient is not None for layer in trace.layers)
+    said = [c.say("network_view.depth_note"), c.say(f"network_view.depth_{'' if known else 'no_'}gradient")]
     st.caption(c.prose(said))
     pick_layer(c, shown, place="depth", turn=True)
     _findings(c, trace, found)

@@ -73,11 +73,11 @@ def metrics(c: Choices, layer: LayerTrace) -> Iterator[tuple[str, str]]:
 
     for key, value in (("mean", layer.mean), ("std", layer.std), ("min", layer.min), ("max", layer.max)):
         yield named(key), signed(value)
-    finite = max(layer.finite, 1)
-    yield named("zeros"), share(layer.zeros / finite)
-    yield named("negatives"), share(layer.negatives / finite)
-    if layer.saturated is not None:
-        yield named("saturated"), share(layer.saturated / finite)
+    if layer.finite:
+        yield named("zeros"), share(layer.zeros / layer.finite)
+        yield named("negatives"), share(layer.negatives / layer.finite)
+        if layer.saturated is not None:
+            yield named("saturated"), share(layer.saturated / layer.finite)
     if layer.channels > 1:
         yield named("dead"), f"{layer.dead_channels:,} / {layer.channels:,}"
     if layer.nonfinite:

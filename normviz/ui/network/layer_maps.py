@@ -83,7 +83,7 @@ def _maps(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
     show_fitted(wide, narrow, "layer-maps")
     note = "heads_note" if _has_heads(layer) else "maps_note"
     said = {
-        "image": index,
+        "image": index + 1,
         "shown": len(chosen),
         "channels": f"{channels:,}",
         "h": maps.shape[1],
@@ -108,7 +108,9 @@ def _tokens(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
         first = _page(c, layer.shape[2], FEATURES)
     rows, columns = ("tokens", "features") if last else ("channels", "positions")
     _sheet(c, layer, cached_layer.image(shown, number, index), rows, columns, first)
-    st.caption(c.say("network_layer.sheet_note", image=index, rows=layer.shape[1], columns=layer.shape[2]))
+    st.caption(
+        c.say("network_layer.sheet_note", image=index + 1, rows=layer.shape[1], columns=layer.shape[2])
+    )
 
 
 def _rows(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
@@ -138,10 +140,12 @@ def _sheet(
 
 def _image(c: Choices, shown: Shown, number: int) -> int:
     """Which image of the batch, among those there are values of."""
-    last = cached_layer.count(shown, number) - 1
-    if last < 1:
+    count = cached_layer.count(shown, number)
+    if count < 2:
         return 0
-    return pick_number("image", c.say("network_layer.image", last=last), 0, 0, last, lang=c.lang, width=150)
+    # People count images from 1, as the table of what each was taken for does.
+    label = c.say("network_layer.image", count=count)
+    return pick_number("image", label, 1, 1, count, lang=c.lang, width=150) - 1
 
 
 def _page(c: Choices, count: int, page: int) -> int:

@@ -56,15 +56,17 @@ def pick_layer(
     place: str = "layer",
     *,
     turn: bool = False,
+    otherwise: int | None = None,
 ) -> int | None:
     """A menu of these layers (all) with a button to the one before and the one after; returns the open one.
 
     It is the way for keyboards and small screens. ``place`` tells several on one page apart, ``turn`` is
-    :func:`open_layer`'s.
+    :func:`open_layer`'s, ``otherwise`` is the layer on show where none is open.
     """
     names = layer_names(shown.trace)
     numbers = range(len(names)) if numbers is None else numbers
     now = opened(shown)
+    now = otherwise if now is None else now
     widget = f"{place}/{KEY}/{c.lang}"
     options = list(numbers) if now is None or now in numbers else sorted([*numbers, now])
     st.session_state[widget] = now

@@ -49,10 +49,11 @@ def show(c: Choices) -> None:
         else given.container(horizontal=True, vertical_alignment="bottom")
     ):
         images = choose_images(c, kind, network)
+    given.caption(_network(c, network))
     asked = plan.weights == "own"
     with above:
         plan = _with_weights(c, plan)
-    run, shown, fresh = _shown(c, plan, images, status.empty())
+    run, shown, fresh = _shown(c, plan, images, status)
     with top:
         show_head(c, shown)
     if shown is None:
@@ -74,16 +75,16 @@ def _choose_view(c: Choices) -> str:
 
 
 def _shown(
-    c: Choices, plan: Plan, images: Images, place: DeltaGenerator
+    c: Choices, plan: Plan, images: Images, status: DeltaGenerator
 ) -> tuple[Run | None, Shown | None, bool]:
     """The run that is asked for; where it was stopped or cannot be, the one before it, and False."""
     asked, own = Asked(plan, images.key), kept.own_for(plan)
-    run = obtain(c, asked, images, own, place)
+    run = obtain(c, asked, images, own, status.empty())
     if run is None:
         earlier: tuple[Run, Shown] | None = st.session_state.get(EARLIER)
         if earlier is None:
             return None, None, False
-        st.caption(c.say("network_page.earlier", label=earlier[1].label))
+        status.markdown(c.say("network_page.earlier", label=earlier[1].label))
         return *earlier, False
     shown = shown_of(asked, run, images, own, _label(c, plan, images))
     st.session_state[EARLIER] = (run, shown)
@@ -112,6 +113,13 @@ def _label(c: Choices, plan: Plan, images: Images) -> str:
         images.about,
     )
     return " · ".join(parts)
+
+
+def _network(c: Choices, network: str) -> str:
+    """What the network is, and what it makes of an image."""
+    words = {"network": c.say(f"network.{network}"), "what": c.say(f"network_what.{network}")}
+    given = NETWORKS[network].labels or "none"
+    return c.prose([c.say("network_page.network_is", **words), c.say(f"network_input.{given}")])
 
 
 def _about(c: Choices, shown: Shown, images: Images | None) -> str:
@@ -144,10 +152,9 @@ def _show_view(c: Choices, view: str, shown: Shown, plan: Plan | None, images: I
 def _show_layer(c: Choices, shown: Shown) -> None:
     from normviz.ui.network.layer import show_layer
 
-    pick_layer(c, shown, range(len(shown.trace.layers)), "view")
-    number = opened(shown)
     if shown.trace.layers:
-        show_layer(c, shown, _first_norm(shown) if number is None else number)
+        number = pick_layer(c, shown, range(len(shown.trace.layers)), "view", otherwise=_first_norm(shown))
+        show_layer(c, shown, number or 0)
 
 
 def _first_norm(shown: Shown) -> int:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from normviz.figures.png import png
 from normviz.network_runs import Run
+from normviz.networks import NETWORKS
 from normviz.reference import FloatArray
 from normviz.ui.cached_network import labels
 from normviz.ui.choices import Choices
@@ -42,7 +43,7 @@ def show_top(c: Choices, run: Run, images: Images) -> None:
         st.warning(c.say("network_page.top_random"), icon=":material/casino:")
     share = probabilities(run.scores)
     order = np.argsort(-share, axis=1, kind="stable")[:, :MOST]
-    if images.truth:
+    if images.truth and NETWORKS[run.plan.network].labels == images.kind and run.plan.weights != "random":
         right = sum(names[order[k, 0]] == truth for k, truth in enumerate(images.truth))
         st.markdown(c.say("network_page.top_right", right=right, count=len(images.truth)))
     table: dict[str, Any] = {"picture": [png(picture, SIDE) for picture in images.arrays]}

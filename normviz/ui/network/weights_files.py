@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from normviz.network_runs import Plan
 from normviz.networks import NETWORKS
-from normviz.text.lookup import section
+from normviz.text.lookup import say, section
 from normviz.ui.choices import Choices
 from normviz.ui.network import kept
 from normviz.ui.network.run import EVERY
@@ -77,7 +77,7 @@ def _take(lang: str, key: str) -> None:
                 numbers: dict[str, int | str] = {
                     "count": len(state),
                     "first": next(iter(state)),
-                    "networks": ", ".join(NETWORKS),
+                    "networks": ", ".join(say(lang, f"network.{known}") for known in NETWORKS),
                 }
                 raise WeightsError("unknown", numbers)
         except WeightsError as problem:
