@@ -84,7 +84,8 @@ def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> Valu
     # The bin of nothing but zeros is as thin as bins get.
     if high - low <= 2.0 ** (LEAST + 1):
         return ValueAxis(-1.0, 1.0, 0.1 if log else None)
-    sizes = np.sort([max(spread(h), h.width) for h in known])
+    # What is one number everywhere, as a dead layer, has no spread that could be seen.
+    sizes = np.sort([max(spread(h), h.width) for h in known if len(h.counts) > 1] or [high - low])
     small = float(sizes[(len(sizes) - 1) // 10])
     if log is None:
         log = small < NARROW * (high - low)

@@ -62,3 +62,15 @@ def test_nothing_at_all_has_an_axis() -> None:
     assert value_axis([]) == ValueAxis(-1.0, 1.0)
     assert value_axis([Histogram()], True).linear
     assert value_axis([Histogram.of([0.0, 0.0])]).range == (-1, 1)
+
+
+def test_a_dead_layer_does_not_make_the_axis_logarithmic() -> None:
+    rng = np.random.default_rng(0)
+    usual = [Histogram.of(rng.normal(size=999)) for _ in range(3)]
+    for dead in (np.zeros(99), np.full(99, -0.5)):
+        with_it = value_axis([*usual, Histogram.of(dead), Histogram.of(dead)])
+        assert with_it.linear is None and with_it.low < -2
+    forced = value_axis([*usual, Histogram.of(np.zeros(99))], True)
+    assert forced.linear is not None and forced.linear >= 0.01
+    alone = value_axis([Histogram.of([3.0])])
+    assert alone.linear is None and alone.low == 0 and alone.high > 3

@@ -103,6 +103,7 @@ def test_blocks_do_not_matter(block: int, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(trace_statistics, "BLOCK", block)
     monkeypatch.setattr(trace_statistics, "CACHED", block // 2 + 1)
     monkeypatch.setattr(trace_statistics, "COUNTED", 3 * block)
+    monkeypatch.setattr(trace_statistics, "PAIRS", 512)
     one = Summarizer()
     x = torch.randn(7, 6, 31, 17) * torch.rand(6, 1, 1) + torch.randn(6, 1, 1)
     for values, axis in [
