@@ -261,6 +261,20 @@ class Trace:
             file.write(written(self))
 
 
+def check_trace(value: object) -> None:
+    """Raises TypeError for what is no trace.
+
+    >>> check_trace("run.json")
+    Traceback (most recent call last):
+    TypeError: A trace is needed, and this is a str: give what nv.trace(model, x) or nv.load_trace(path) returned.
+    """
+    if not isinstance(value, Trace):
+        raise TypeError(
+            f"A trace is needed, and this is a {type(value).__name__}: give what nv.trace(model, x) or "
+            "nv.load_trace(path) returned."
+        )
+
+
 def merge_all(traces: Iterable[Trace]) -> Trace:
     """All of them as one, in their order. Raises ValueError where there is none."""
     known = list(traces)

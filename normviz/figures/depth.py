@@ -20,7 +20,7 @@ from normviz.figures.theme import BEFORE, CATEGORIES, ROWS
 from normviz.findings import Finding, findings
 from normviz.reference import FloatArray
 from normviz.stages import Stage, stages
-from normviz.traces import LayerTrace, Trace
+from normviz.traces import LayerTrace, Trace, check_trace
 
 Words = Mapping[str, str]
 
@@ -74,7 +74,7 @@ def depth(trace: Trace, *, words: Words = ENGLISH) -> Figure:
     for the output L that the backward pass started from; without such a pass it has no panel. The axes of spread and
     gradient are of powers of ten, that of the mean is asinh, where the values differ by orders of magnitude.
 
-    Raises ValueError where the trace has no layer.
+    Raises TypeError for what is no trace, ValueError where it has no layer.
 
     >>> import numpy as np
     >>> from normviz.traces import LayerTrace, Trace
@@ -84,6 +84,7 @@ def depth(trace: Trace, *, words: Words = ENGLISH) -> Figure:
     >>> [note.text for note in figure.layout.annotations][:3]
     ['<b>mean</b>', '<b>standard deviation</b>', '<b>share of zeros</b>']
     """
+    check_trace(trace)
     return on_paper(lines(trace, findings(trace), stages(trace), words=words, titles={}))
 
 

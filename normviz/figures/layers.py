@@ -14,7 +14,7 @@ from normviz.figures.paper import on_paper
 from normviz.figures.ridge import moments
 from normviz.figures.theme import AFTER, AFTER_FILL, BEFORE, BEFORE_FILL
 from normviz.layer_kinds import KINDS
-from normviz.traces import LayerTrace, Trace
+from normviz.traces import LayerTrace, Trace, check_trace
 
 Words = Mapping[str, str]
 
@@ -57,7 +57,7 @@ def ridge(
     with a a power of ten, which keeps 0 and the sign and shows sizes that differ by orders of magnitude; by default
     where they do. Source of the form: C. O. Wilke, ggridges, 2017.
 
-    Raises ValueError for an unknown kind, or where no layer is of these kinds.
+    Raises TypeError for what is no trace, ValueError for an unknown kind, or where no layer is of these kinds.
 
     >>> import numpy as np
     >>> from normviz.traces import LayerTrace, Trace
@@ -67,6 +67,7 @@ def ridge(
     >>> figure.data[0].name, figure.data[1].name
     ('before', 'after')
     """
+    check_trace(trace)
     for kind in kinds or ():
         if kind not in KINDS:
             raise ValueError(f"There is no kind {kind!r} of layer: the kinds are {', '.join(KINDS)}.")

@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import torch
 
+from normviz.activations import ACTIVATIONS
 from normviz.nets import own_weights, published
 from normviz.nets.networks import initialize
 from normviz.nets.own_weights import Mismatch
@@ -146,6 +147,8 @@ def load(
 ) -> None:
     """Load what fits into the module. Raises WeightsError where not all fits (with ``partial``: where nothing does)."""
     mismatch = own_weights.fit(module, state)
+    learned = _learned_by_activations(module)
+    mismatch = replace(mismatch, missing=tuple(name for name in mismatch.missing if name not in learned))
     fitting = {name: tensor for name, tensor in state.items() if name not in set(mismatch.names)}
     if mismatch and not (partial and fitting):
         raise WeightsError(
@@ -162,3 +165,14 @@ def load(
     # What Batch Norm counts its batches with is missing in old files.
     counters = {name: torch.tensor(0) for name in module.state_dict() if name.endswith(own_weights.COUNTER)}
     module.load_state_dict(counters | fitting, strict=False)
+
+
+def _learned_by_activations(module: torch.nn.Module) -> set[str]:
+    """The names of what activations learn: they start at a number of their own, with whatever weights around them."""
+    classes = {entry.layer for entry in ACTIVATIONS.values() if entry.learned}
+    return {
+        f"{path}.{name}"
+        for path, part in module.named_modules()
+        if type(part).__name__ in classes
+        for name, _ in part.named_parameters(recurse=False)
+    }

@@ -78,17 +78,17 @@ def test_a_click_on_a_row_opens_its_layer(page: Page, app_url: str) -> None:
 def test_a_long_run_shows_its_layers_and_stops(page: Page, app_url: str) -> None:
     open_network(page, app_url)
     page.goto(address(app_url, "network", network="resnet50", input="digits", count="24"))
-    stop = page.locator(".st-key-nv-network-stop button")
+    stop = page.locator("[class*=st-key-nv-network-stop] button")
     expect(stop).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Layer ").first).to_be_visible()
     stop.click()
-    expect(page.locator(".st-key-nv-network-again button")).to_be_visible(timeout=60_000)
+    expect(page.locator("[class*=st-key-nv-network-again] button")).to_be_visible(timeout=60_000)
     wait_ready(page)
     # It is not begun again by the next choice of a view.
     page.get_by_role("button", name="Table").or_(page.get_by_role("radio", name="Table")).first.click()
     wait_address(page, "view", "table")
     wait_ready(page)
-    expect(page.locator(".st-key-nv-network-again button")).to_be_visible()
+    expect(page.locator("[class*=st-key-nv-network-again] button")).to_be_visible()
 
 
 def test_on_a_phone_nothing_is_wider_than_the_page(phone: Page, app_url: str) -> None:

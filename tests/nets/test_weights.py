@@ -177,3 +177,14 @@ def test_strangers_are_not_recognized(shapes: dict[str, tuple[int, ...]]) -> Non
     with pytest.raises(WeightsError) as caught:
         identify({name: torch.zeros(shape) for name, shape in shapes.items()})
     assert caught.value.code == "unknown" and "resnet50" in str(caught.value)
+
+
+def test_a_learned_activation_starts_at_its_own_number_among_trained_weights() -> None:
+    net = build("small_cnn", activation="prelu", init="none")
+    fill(net, Plan("small_cnn", "trained", activation="prelu"))
+    plain = build("small_cnn", init="none")
+    fill(plain, Plan("small_cnn", "trained"))
+    state = net.state_dict()
+    extra = set(state) - set(plain.state_dict())
+    assert extra and all((state[name] == 0.25).all() for name in extra)
+    assert all(torch.equal(state[name], value) for name, value in plain.state_dict().items())

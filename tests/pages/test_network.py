@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from normviz.activations import ACTIVATIONS
 from normviz.network_runs import Plan, Run
 from normviz.networks import NETWORKS
 from normviz.text.lookup import say
 from normviz.traces import LayerTrace, Trace
 from normviz.ui import cached_network
+from normviz.ui.network import run as run_view
 from normviz.ui.network.answer import around_norms
 from normviz.ui.network.page import VIEWS
 from normviz.ui.network.top import probabilities
@@ -49,6 +51,12 @@ def test_every_view_in_every_language(view: str, lang: str) -> None:
     assert bool(CJK.search(texts(at))) == (lang == "zh")
     assert charts(at) or view == "table"
     assert link(at).get("view", VIEWS[0]) == view
+
+
+@pytest.mark.parametrize("key", ACTIVATIONS)
+def test_every_activation_can_stand_in_the_trained_network(key: str) -> None:
+    at = open_page(activation=key)
+    assert errors(at) == [] and charts(at)
 
 
 def test_the_title_is_made_of_the_trace() -> None:
@@ -165,6 +173,13 @@ def test_what_is_too_large_is_said_and_the_earlier_run_stays(
     assert any(say(lang, "network_page.earlier").split("{")[0] in text.value for text in at.markdown)
 
 
+def test_both_runs_of_a_comparison_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_view, "PATIENCE", -1.0)
+    seed = {"seed": "4242"}  # of no other test: both are computed here
+    at = open_page(view="two", **seed, **{"with": "norm"})
+    assert errors(at) == [] and charts(at)
+
+
 def test_a_run_that_was_stopped_is_not_begun_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_page()
     shown = spec(at)
@@ -179,7 +194,8 @@ def test_a_run_that_was_stopped_is_not_begun_again_by_itself(monkeypatch: pytest
     fine(at.run())
     assert len(begun) == 1 and spec(at) == shown
     monkeypatch.undo()
-    fine(widget(at, "nv-network-again").click().run())
+    (again,) = [each for each in at.button if str(each.key).startswith("nv-network-again")]
+    fine(again.click().run())
     assert spec(at) != shown and errors(at) == []
 
 

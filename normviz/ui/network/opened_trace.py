@@ -37,7 +37,7 @@ def show_opener(c: Choices, which: str = "first") -> None:
 def shown(which: str = "first") -> Shown | None:
     """The trace that is open."""
     found = kept.opened(which)
-    return None if found is None else Shown(found.trace, found.digest, found.name)
+    return None if found is None else Shown(found.trace, found.digest, found.name.strip("`"))
 
 
 def _take(lang: str, which: str, key: str) -> None:

@@ -37,7 +37,7 @@ def obtain(
             st.button(
                 c.say("network_page.again"),
                 icon=":material/play_arrow:",
-                key="nv-network-again",
+                key=f"nv-network-again-{fingerprint(asked)}",
                 on_click=_stop,
             )
         return None
@@ -70,8 +70,12 @@ def shown_of(asked: Asked, run: Run, images: Images, own: Mapping[str, Any] | No
     def values(number: int) -> Values:
         return cached_network.values(asked, number, images.arrays, own)
 
-    key = hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
-    return Shown(run.trace, key, label, values)
+    return Shown(run.trace, fingerprint(asked), label, values)
+
+
+def fingerprint(asked: Asked) -> str:
+    """What tells a run from others in the keys of widgets: the two of a comparison may both be at work."""
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 class Meter:
@@ -102,7 +106,7 @@ class Meter:
             st.button(
                 self._c.say("network_page.stop"),
                 icon=":material/stop:",
-                key="nv-network-stop",
+                key=f"nv-network-stop-{fingerprint(self._asked)}",
                 on_click=_stop,
                 args=(self._asked,),
             )

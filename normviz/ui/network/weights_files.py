@@ -12,6 +12,7 @@ from normviz.networks import NETWORKS
 from normviz.text.lookup import say, section
 from normviz.ui.choices import Choices
 from normviz.ui.network import kept
+from normviz.ui.network.choice import norm_name
 from normviz.ui.network.run import EVERY
 from normviz.ui.numbers import spoken
 from normviz.ui.serving import compute_slot
@@ -103,7 +104,7 @@ def fits(c: Choices, plan: Plan) -> bool:
         "name": found.name,
         "network": c.say(f"network.{plan.network}"),
         "count": len(load_problem),
-        "fits": c.say(f"network.{found.network}"),
+        "fits": f"{c.say(f'network.{found.network}')} · {norm_name(c, found.norm)}",
     }
     st.error(c.say("network_page.own_misfit", **numbers), icon=":material/error:")
     with st.expander(c.say("network_page.own_names", count=len(load_problem))):
