@@ -156,10 +156,13 @@ def parts(net: nn.Module, x: torch.Tensor) -> None:
 
 
 def peak(name: str) -> float | None:
-    """How many bytes this way needs at most, in a process of its own: freed memory does not always go back."""
+    """How many bytes this way needs at most, in a process of its own whose freed memory goes back at once."""
     if not RESET.exists():
         return None
-    done = subprocess.run([sys.executable, __file__, name], check=True, capture_output=True, text=True)
+    prompt = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "MALLOC_TOP_PAD_": "0"}
+    done = subprocess.run(
+        [sys.executable, __file__, name], check=True, capture_output=True, text=True, env=os.environ | prompt
+    )
     return float(done.stdout)
 
 

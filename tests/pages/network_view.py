@@ -36,4 +36,5 @@ def charts(at: AppTest) -> list[Any]:
 def layers(at: AppTest) -> int:
     """How many layers the lead says there are."""
     lead = next(text.value for text in at.markdown if "**" in text.value)
-    return int("".join(ch for ch in lead.split("**")[1] if ch.isdigit()))
+    said = next(bold for bold in lead.split("**")[1::2] if any(ch.isdigit() for ch in bold))
+    return int("".join(ch for ch in said if ch.isdigit()))

@@ -84,6 +84,8 @@ def _lead(c: Choices, shown: Shown) -> str:
     }
     words = "lead_zeros" if count else "lead_plain"
     sentences = [c.say(f"network_page.{words}", **numbers)]
+    if trace.about.get("weights") == "random":
+        sentences.insert(0, c.say("network_page.lead_random"))
     if found:
         sentences.append(
             c.say("network_page.lead_found" if len(found) > 1 else "network_page.lead_one", **numbers)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from normviz.changes import Comparison, Pair, changes
 from normviz.figures.layer_pairs import pair_depth, pair_ridge
+from normviz.findings import findings
 from normviz.stages import stages
 from normviz.text.lookup import section
 from normviz.traces import Trace
@@ -34,6 +35,7 @@ def show_two(c: Choices, first: Shown, second: Shown) -> None:
     st.subheader(c.say("network_view.two_table"), anchor=False)
     _table(c, first, found, names)
     _unmatched(c, first, second, found)
+    _warnings(c, first, second)
     st.subheader(c.say("network_view.two_ridge"), anchor=False)
     _ridge(c, first, second, found, names)
     st.caption(c.say("network_view.two_second", caption=trace_caption(c, second)))
@@ -125,6 +127,18 @@ def _unmatched(c: Choices, first: Shown, second: Shown, found: Comparison) -> No
     ]
     if said:
         st.caption(c.prose(said))
+
+
+def _warnings(c: Choices, first: Shown, second: Shown) -> None:
+    """What is off in either, in a line: it may be why they differ, or why they do not."""
+    said = []
+    for shown in (first, second):
+        if off := findings(shown.trace):
+            titles = [c.say(f"finding.{each.code}.title") for each in off]
+            between = c.say("network_view.two_warnings_between")
+            said.append(c.say("network_view.two_warnings", run=shown.label, titles=between.join(titles)))
+    if said:
+        st.caption(f":material/warning: {c.prose(said)}")
 
 
 def _named(c: Choices, trace: Trace, numbers: Sequence[int]) -> str:
