@@ -19,6 +19,9 @@ settings.register_profile(
 )
 settings.load_profile("normviz-ci" if os.environ.get("CI") else "normviz")
 
+# Pages that tests run: nothing to import, they need a session.
+collect_ignore = ["pages/layer_script.py", "pages/network_views.py"]
+
 BROWSER_TESTS = Path(__file__).parent / "browser"
 
 

@@ -48,3 +48,4 @@ def test_a_failing_page_says_one_sentence_and_the_log_keeps_the_traceback(
         expect(page.get_by_text("still here")).to_be_visible()
         assert "a-very-private-path" not in page.content()
         assert "RuntimeError: a-very-private-path" in broken.text()
+        page.close()  # or it misses its server, which ends here
