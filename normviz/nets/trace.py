@@ -18,10 +18,11 @@ import torch
 
 from normviz.nets.trace_drafts import Draft
 from normviz.nets.trace_inputs import first_line, given, mapped, placed
+from normviz.nets.trace_norms import saturation
 from normviz.nets.trace_ops import default_axis, tensors
 from normviz.nets.trace_recorder import Recorder
 from normviz.nets.trace_state import Kept
-from normviz.nets.trace_statistics import Summarizer, saturation
+from normviz.nets.trace_statistics import Summarizer
 from normviz.network_runs import TOP
 from normviz.traces import INPUT, LayerTrace, Trace
 
@@ -41,11 +42,13 @@ class Recorded:
     output: Any = None
 
 
-def trace(module: torch.nn.Module, x: Any, *, device: str | None = None) -> Trace:
+def trace(module: torch.nn.Module, x: Any, *, device: str | None = None, target: int | None = None) -> Trace:
     """The distribution of every layer's output in one pass of ``module(x)``.
 
     ``x`` is a tensor or a numpy array; a tuple for a module of several inputs, a dict for inputs by name. The pass runs
     without gradients in the mode the module is in, where the module is; on another ``device`` a copy of it runs.
+    With ``target``, the number of a class, a backward pass starts from its score, summed over the samples (-1: from
+    each sample's highest), and every layer has its ``gradient``; all activations are then kept until its end.
 
     A layer is an outermost call of a torch function that computes floating numbers from x: modules, functional calls
     and operators alike, in the order of execution, whatever the control flow. Views and copies are none.
@@ -53,14 +56,15 @@ def trace(module: torch.nn.Module, x: Any, *, device: str | None = None) -> Trac
     The module is left exactly as it was: parameters, buffers, attributes, modes, hooks, gradients; so are x and
     torch's random numbers. Where the forward fails, the trace holds the layers up to there and ``error`` says why.
 
-    Raises TypeError for what is no module or no tensor, ValueError for a device that is not here.
+    Raises TypeError for what is no module or no tensor, ValueError for a device that is not here, and for a target
+    where the output is not (N, classes).
 
     >>> net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).eval()
     >>> found = trace(net, torch.zeros(2, 3, 8, 8))
     >>> [layer.name for layer in found.layers], found.layers[1].method, found.layers[0].multiply_adds
     (['0', '1', '2'], 'batch_norm_eval', 7776)
     """
-    return record(module, x, device=device).trace
+    return record(module, x, device=device, target=target).trace
 
 
 def record(

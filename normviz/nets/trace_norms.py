@@ -1,4 +1,4 @@
-"""Which of the catalogue's normalizations, and which knobs, a call of torch's functions or a module is."""
+"""Which of the catalogue's normalizations or activations a call of torch's functions or a module is, with its knobs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 
+from normviz.activation import Region
 from normviz.activations import ACTIVATIONS
 from normviz.catalogue import METHODS, evaluation
 from normviz.layers import Layer
@@ -157,6 +159,44 @@ def activation_knobs(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     names = [knob.name for knob in entry.knobs]
     given = {**dict(zip(names, args[1:], strict=False)), **kwargs}
     return entry.complete({name: given[name] for name in names if name in given})
+
+
+def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
+    """How many of an activation's inputs lie where it is saturated; None where it never is, and for what is none.
+
+    >>> saturation("sigmoid", (torch.tensor([-9.0, 0.0, 9.0]),), {}), saturation("relu", (torch.zeros(3),), {})
+    (2, None)
+    """
+    entry = ACTIVATIONS.get(op)
+    if entry is None or entry.learned:
+        return None
+    knobs = activation_knobs(op, args, kwargs)
+    regions = _tails(op, tuple(knobs.items()))
+    x = args[0] if args else kwargs.get("input")
+    if not regions or not isinstance(x, torch.Tensor):
+        return None
+    return sum(int(_within(x.detach(), region).sum()) for region in regions)
+
+
+@cache
+def _tails(key: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[Region, ...]:
+    return tuple(region for region in ACTIVATIONS[key].regions(**dict(knobs)) if region.kind == "saturated")
+
+
+def _within(x: torch.Tensor, region: Region) -> torch.Tensor:
+    """Which values lie strictly within, as exactly as in float64."""
+    x = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    low, high = region.low, region.high
+    if x.dtype == torch.float32:
+        # A float32 is above a number when it is above the largest float32 that is not.
+        low, high = _rounded(low, -np.inf), _rounded(high, np.inf)
+    return (x > low) & (x < high)
+
+
+def _rounded(value: float, towards: float) -> float:
+    nearest = np.float32(value)
+    done = float(nearest) == value or (float(nearest) < value) == (towards < 0)
+    return float(nearest if done else np.nextafter(nearest, np.float32(towards)))
 
 
 def whole_layer(module: torch.nn.Module) -> str:

@@ -6,6 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -48,8 +49,34 @@ _SHORT = {"truediv": "div", "itruediv": "div", "rtruediv": "div", "rdiv": "div",
 _PROBE = (2, 3, 5, 7, 11, 13, 17, 19)
 
 _PLAIN = frozenset((bool, int, float, str, type(None), torch.dtype, torch.device))
+_TENSORS = frozenset((torch.Tensor, torch.nn.Parameter))
 
 Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a function's name tells of it."""
+
+    name: str
+    op: str
+    asks: bool
+    shapes: bool
+    carries: bool
+    mutates: bool
+    norm: bool
+
+
+@cache
+def facts(function: Function) -> Facts:
+    """What is known of a function of torch.
+
+    >>> facts(torch.relu_).mutates, facts(torch.Tensor.view).carries, facts(torch.nn.functional.layer_norm).norm
+    (True, True, True)
+    """
+    name, op = raw_name(function), op_name(function)
+    norm = op.endswith(("norm", "normalize"))
+    return Facts(name, op, name in ASK, name in SHAPE, name in CARRY, mutates(name), norm)
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -57,16 +84,18 @@ def tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     found: list[torch.Tensor] = []
-    _collect((value,), found)
+    _collect(value if type(value) in (tuple, list) else (value,), found)
     return found
 
 
 def _collect(values: Iterable[Any], found: list[torch.Tensor]) -> None:
     for value in values:
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in _TENSORS:
+            found.append(value)
+        elif kind in _PLAIN:
             continue
-        if isinstance(value, torch.Tensor):
+        elif isinstance(value, torch.Tensor):
             found.append(value)
         elif isinstance(value, (tuple, list)):
             _collect(value, found)

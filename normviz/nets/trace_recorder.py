@@ -95,24 +95,24 @@ class Recorder(TorchFunctionMode):
         self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        name = trace_ops.raw_name(func)
-        if self.paused or name in trace_ops.ASK:
+        known = trace_ops.facts(func)
+        if self.paused or known.asks:
             return func(*args, **kwargs)
-        if self.kept is not None:
-            self.kept.before(name, args, kwargs)
-        reads = tensors((args, kwargs))
+        if self.kept is not None and (known.mutates or "out" in kwargs):
+            self.kept.before(known.name, args, kwargs)
+        reads = tensors((args, kwargs)) if kwargs else tensors(args)
         if not reads or (self.calls and self.calls[-1].whole):
             result = func(*args, **kwargs)
             self._within(func, reads, result)
             return result
         numbers = self.marks.numbers(reads)
-        op = trace_ops.op_name(func)
+        op = known.op
         given: dict[str, Any] = {}
         buffers = None
         if numbers:
             if self.ahead is not None:
                 self.ahead(op, args, kwargs)
-            if op.endswith(("norm", "normalize")):
+            if known.norm:
                 given = trace_ops.bound(func, args, kwargs)
                 buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
         try:
@@ -120,8 +120,8 @@ class Recorder(TorchFunctionMode):
         except Exception as error:
             self.failed = error, self._where(op)
             raise
-        found = tensors(result) or (tensors(args[:1]) if trace_ops.mutates(name) else [])
-        if not found or name in trace_ops.SHAPE:
+        found = tensors(result) or (tensors(args[:1]) if known.mutates else [])
+        if not found or known.shapes:
             return result
         parameters = self.marks.parameters(reads)
         floating = next((one for one in found if one.is_floating_point()), None)
@@ -129,7 +129,7 @@ class Recorder(TorchFunctionMode):
             if parameters:
                 for one in found:
                     self.marks.put(one, (), parameters, None)
-        elif name in trace_ops.CARRY or floating is None:
+        elif known.carries or floating is None:
             first = self.marks.of(reads[0])
             for one in found:
                 axis = trace_ops.carried_axis(func, args, kwargs, first.axis if first else None, one)

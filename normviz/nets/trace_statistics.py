@@ -1,42 +1,38 @@
 """Statistics of a layer's values, inside the pass: fast enough to hardly slow it down, and without copying the layer.
 
-Values are taken in blocks that stay in the processor's cache. The first time through gives extremes, and sums and
-centred squares row by row; the second the histogram. Means and variances of the rows are put together in float64. What
-is not finite, or too large or small for squares in float32, goes the slow way, in float64.
+Values are taken in blocks that stay in the processor's cache. The first time through gives extremes, and row by row the
+sum and the sum of squares, about the mean where that is far from 0; the second the histogram. Means and variances of
+the rows are put together in float64. What is not finite, or too large or small for squares in float32, goes the slow
+way, in float64.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from functools import cache, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from normviz.activation import Region
-from normviz.activations import ACTIVATIONS
 from normviz.histograms import Counts, Histogram, bin_number, span
-from normviz.nets.trace_norms import activation_knobs
 from normviz.reference import FloatArray
 from normviz.traces import LayerTrace
 
-#: Values in a block, in one that stays in the cache, and in a call of bincount.
+#: Values in a block, in one that stays in the cache beside working memory, and in a call of bincount.
 BLOCK, CACHED, COUNTED = 1 << 18, 1 << 16, 1 << 20
 #: From this many values on it is faster to count them in pairs.
-PAIRS = 1 << 16
+PAIRS = 1 << 15
 #: Within these powers of two squares and their sums neither overflow nor vanish, and 2**-exponent is a number.
 _SAFE = {torch.float32: 40, torch.float64: 400}
 #: Squares below this have lost digits.
 _TINY = {torch.float32: 2.0**-100, torch.float64: 2.0**-900}
-#: Where the squared mean is so many variances, digits are lost, and corrected.
-_FAR = 100.0
-_KINDS = {np.float32: torch.float32, np.float64: torch.float64}
+#: Where the squared mean is more variances than this, E[x^2] - E[x]^2 in float32 loses more than 5e-6 of the variance.
+_FAR = 8.0
+_KINDS = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 _HALF = (torch.float16, torch.bfloat16)
-_SQUARES = torch.ops.aten.mse_loss.out
 #: The fields of a LayerTrace that are measured.
 Measured = dict[str, Any]
 Values = npt.NDArray[np.floating[Any]]
@@ -51,7 +47,8 @@ class Summarizer:
     """
 
     def __init__(self) -> None:
-        self.space: dict[torch.dtype, torch.Tensor] = {}
+        self.space: dict[np.dtype[Any], Values] = {}
+        self.ones = {kind: np.ones(CACHED, kind) for kind in _KINDS}
         self.zero = np.empty(CACHED, np.bool_)
         self.index = np.empty(COUNTED, np.uint8)
 
@@ -64,8 +61,9 @@ class Summarizer:
         if values.dtype not in _SAFE or not total:
             return exact(values, axis)
         matrix, channels, along = arranged(values, axis)
-        flat = matrix.view(-1).numpy()
-        low, high = float(np.minimum.reduce(flat)), float(np.maximum.reduce(flat))
+        rows: Values = matrix.numpy()
+        with np.errstate(all="ignore"):
+            low, high, mean, var = self._moments(rows, channels, along)
         # A NaN is the smallest as well as the largest.
         if not math.isfinite(high - low) or abs(math.frexp(max(-low, high))[1]) > _SAFE[values.dtype]:
             return exact(values, axis)
@@ -74,72 +72,105 @@ class Summarizer:
             mean, var, bins = np.full(channels, low), np.zeros(channels), np.array([total])
             zeros = total if low == 0 else 0
         else:
-            mean, var = self._moments(matrix, channels, along)
             small = var + mean * mean < _TINY[values.dtype]
+            if low >= 0 or high <= 0:  # a sum of such values is 0 where all are
+                small &= mean != 0
             if np.count_nonzero(small) and _some(matrix, channels, along, small):
                 return exact(values, axis)
-            bins, zeros = self._count(flat, exponent, first, low <= 0 <= high)
+            bins, zeros = self._count(rows.reshape(-1), exponent, first, low <= 0 <= high)
             bins = bins[: bin_number(high, exponent) - first + 1]
-        return {"channel_count": np.full(channels, total // channels), "channel_mean": mean, "channel_var": var,
-                "min": low, "max": high, "zeros": zeros, "histogram": Histogram(exponent, first, bins)}  # fmt: skip
+        count = np.empty(channels, np.int64)
+        count.fill(total // channels)
+        return {"channel_count": count, "channel_mean": mean, "channel_var": var, "min": low, "max": high,
+                "zeros": zeros, "histogram": Histogram(exponent, first, bins)}  # fmt: skip
 
-    def _moments(self, matrix: torch.Tensor, channels: int, along: int) -> tuple[FloatArray, FloatArray]:
-        """Mean and biased variance of every channel, from those of the rows, or of the columns of every block."""
-        step = max(1, BLOCK // matrix.shape[1])
-        if step >= matrix.shape[0]:
-            parts = [self._centred(matrix, along)]
+    def _moments(
+        self, rows: Values, channels: int, along: int
+    ) -> tuple[float, float, FloatArray, FloatArray]:
+        """The extremes, and mean and biased variance of every channel: of its rows, or of a column in every block."""
+        step = max(1, BLOCK // rows.shape[1])
+        lows, highs, means, variances = [], [], [], []
+        for at in range(0, len(rows), step):
+            block = rows[at : at + step]
+            lows.append(np.minimum.reduce(block, axis=None))
+            highs.append(np.maximum.reduce(block, axis=None))
+            mean, var = self._shifted(block, along)
+            means.append(mean)
+            variances.append(var)
+        low, high = float(np.minimum.reduce(lows)), float(np.maximum.reduce(highs))
+        if len(means) > 1:
+            mean, var = np.concatenate(means), np.concatenate(variances)
+        if len(mean) > channels:
+            shares = [min(step, len(rows) - at) for at in range(0, len(rows), step)] if along == 0 else None
+            mean, var = _together(mean.reshape(-1, channels), var.reshape(-1, channels), shares)
+        return low, high, mean, var
+
+    def _shifted(self, block: Values, along: int) -> tuple[FloatArray, FloatArray]:
+        """Mean and biased variance along an axis, of what is far from 0 about a number close to the mean."""
+        if along and block.shape[1] > CACHED:
+            starts = range(0, block.shape[1], CACHED)
+            parts = [self._shifted(block[:, at : at + CACHED], 1) for at in starts]
+            mean, var = (np.stack(both) for both in zip(*parts, strict=True))
+            return _together(mean, var, [min(CACHED, block.shape[1] - at) for at in starts])
+        mean, var = self._raw(block, along)
+        far = mean * mean > _FAR * var
+        if number := int(np.count_nonzero(far)):
+            which = far.nonzero()[0]
+            shift = mean[which].astype(block.dtype)
+            shape = (number, block.shape[1]) if along else (len(block), number)
+            space = self._space(block.dtype, shape[0] * shape[1]).reshape(shape)
+            # Clipped, which it never is: numpy writes to a copy first where it may have to raise.
+            block.take(which, 1 - along, space, "clip")
+            np.subtract(space, shift[:, None] if along else shift, space)
+            rest, var[which] = self._raw(space, along)
+            mean[which] = shift + rest
+            np.maximum(var, 0.0, out=var)
+        return mean, var
+
+    def _raw(self, block: Values, along: int) -> tuple[FloatArray, FloatArray]:
+        """E[x] and E[x^2] - E[x]^2 along an axis; along 0 the working memory is written to."""
+        n = block.shape[along]
+        if along:
+            sums, squares = np.vecdot(block, self.ones[block.dtype][:n]), np.vecdot(block, block)
         else:
-            parts = [self._centred(block, along) for block in matrix.split(step)]
-        if len(parts) == 1 and len(parts[0][0]) == channels:
-            return parts[0]
-        mean = np.concatenate([part[0] for part in parts]).reshape(-1, channels)
-        var = np.concatenate([part[1] for part in parts]).reshape(-1, channels)
-        share = np.full((len(mean), 1), 1.0 / len(mean))
-        if along == 0:
-            share[:, 0] = step / matrix.shape[0]
-            share[-1, 0] = 1.0 - share[:-1, 0].sum()
-        together = (mean * share).sum(0)
-        return together, ((var + (mean - together) ** 2) * share).sum(0)
-
-    def _centred(self, block: torch.Tensor, along: int) -> tuple[FloatArray, FloatArray]:
-        """Mean and biased variance along an axis, in two steps: E[x^2] - E[x]^2 would lose what is small."""
-        space, n = self._space(block.dtype, block.numel()).view_as(block), block.shape[along]
-        mean = block.mean(along, keepdim=True)
-        # (x - mean)^2 in one go, and no norm: that adds one by one, where a sum adds in a tree.
-        _SQUARES(block, mean, 0, out=space)
-        var = space.sum(along).numpy().astype(np.float64) / n
-        exactly = mean.numpy().astype(np.float64).reshape(-1)
-        if np.count_nonzero(exactly * exactly > _FAR * var):
-            left = torch.sub(block, mean, out=space).sum(along).numpy().astype(np.float64) / n
-            exactly, var = exactly + left, np.maximum(var - left**2, 0.0)
-        return exactly, var
+            # torch adds columns in a tree, numpy one by one.
+            sums = torch.from_numpy(block).sum(0).numpy()
+            space = np.multiply(block, block, self._space(block.dtype, block.size).reshape(block.shape))
+            squares = torch.from_numpy(space).sum(0).numpy()
+        mean = np.divide(sums, n, dtype=np.float64)
+        return mean, np.divide(squares, n, dtype=np.float64) - mean * mean
 
     def _count(self, flat: Values, exponent: int, first: int, has_zeros: bool) -> tuple[Counts, int]:
         """How many values lie in each of the 64 bins of this exponent, from the first on, and how many are 0."""
         kind = flat.dtype.type
         scale, start = kind(math.ldexp(1.0, -exponent)), kind(first)
+        space = self._space(flat.dtype, min(CACHED, flat.size))
+        # On both sides of 0 the numbers of the bins are shifted when they are bytes, of which there is least to read.
+        signed = -64 <= first < 0
+        index = self.index.view(np.int8) if signed else self.index
         bins: Counts | None = None
         zeros = 0
         for at in range(0, flat.size, COUNTED):
             held = min(COUNTED, flat.size - at)
             for begin in range(0, held, CACHED):
                 end = min(begin + CACHED, held)
-                part = flat[at + begin : at + end]
-                space = self._space(_KINDS[kind], end - begin).numpy()
+                part, found = flat[at + begin : at + end], space[: end - begin]
                 if has_zeros:
                     zeros += int(np.count_nonzero(np.equal(part, 0, self.zero[: end - begin])))
                 if exponent > 0:  # or a small negative number would become -0 and fall into the bin above
-                    part = np.floor(part, space)
-                np.multiply(part, scale, space)
+                    part = np.floor(part, found)
+                np.multiply(part, scale, found)
                 # Rounded down before the first bin's number is subtracted, which rounds as well; what is not below 0 is
                 # rounded down by the conversion.
                 if first < 0:
-                    np.floor(space, space)
-                if first:
-                    np.subtract(space, start, space)
-                np.copyto(self.index[begin:end], space, casting="unsafe")
-            found = self._counted(held)
-            bins = found if bins is None else bins + found
+                    np.floor(found, found)
+                if first and not signed:
+                    np.subtract(found, start, found)
+                np.copyto(index[begin:end], found, casting="unsafe")
+            if signed:
+                np.add(self.index[:held], np.uint8(-first), self.index[:held])
+            counts = self._counted(held)
+            bins = counts if bins is None else bins + counts
         assert bins is not None
         return bins, zeros
 
@@ -156,12 +187,19 @@ class Summarizer:
             counts[self.index[held - 1]] += 1
         return counts
 
-    def _space(self, kind: torch.dtype, count: int) -> torch.Tensor:
+    def _space(self, kind: np.dtype[Any], count: int) -> Values:
         """Working memory for so many values."""
         space = self.space.get(kind)
-        if space is None or space.numel() < count:
-            self.space[kind] = space = torch.empty(max(BLOCK, count), dtype=kind)
+        if space is None or space.size < count:
+            self.space[kind] = space = np.empty(max(BLOCK, count), kind)
         return space[:count]
+
+
+def _together(mean: FloatArray, var: FloatArray, shares: list[int] | None) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of each column's groups as one; the groups are as large as their shares say, or alike."""
+    share = 1.0 / len(mean) if shares is None else np.divide(shares, sum(shares))[:, None]
+    together = (mean * share).sum(0)
+    return together, ((var + (mean - together) ** 2) * share).sum(0)
 
 
 def arranged(values: torch.Tensor, axis: int | None) -> tuple[torch.Tensor, int, int]:
@@ -205,41 +243,3 @@ def exact(values: torch.Tensor, axis: int | None) -> Measured:
     )
     names = ("channel_count", "channel_mean", "channel_var", "min", "max", "zeros", "histogram")
     return {name: getattr(found, name) for name in names}
-
-
-def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
-    """How many of an activation's inputs lie where it is saturated; None where it never is, and for what is none.
-
-    >>> saturation("sigmoid", (torch.tensor([-9.0, 0.0, 9.0]),), {}), saturation("relu", (torch.zeros(3),), {})
-    (2, None)
-    """
-    entry = ACTIVATIONS.get(op)
-    if entry is None or entry.learned:
-        return None
-    knobs = activation_knobs(op, args, kwargs)
-    regions = _tails(op, tuple(knobs.items()))
-    x = args[0] if args else kwargs.get("input")
-    if not regions or not isinstance(x, torch.Tensor):
-        return None
-    return sum(int(_within(x.detach(), region).sum()) for region in regions)
-
-
-@cache
-def _tails(key: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[Region, ...]:
-    return tuple(region for region in ACTIVATIONS[key].regions(**dict(knobs)) if region.kind == "saturated")
-
-
-def _within(x: torch.Tensor, region: Region) -> torch.Tensor:
-    """Which values lie strictly within, as exactly as in float64."""
-    x = x if x.dtype in _SAFE else x.float()
-    low, high = region.low, region.high
-    if x.dtype == torch.float32:
-        # A float32 is above a number when it is above the largest float32 that is not.
-        low, high = _rounded(low, -np.inf), _rounded(high, np.inf)
-    return (x > low) & (x < high)
-
-
-def _rounded(value: float, towards: float) -> float:
-    nearest = np.float32(value)
-    done = float(nearest) == value or (float(nearest) < value) == (towards < 0)
-    return float(nearest if done else np.nextafter(nearest, np.float32(towards)))

@@ -261,6 +261,8 @@ def test_gradients_are_those_of_autograd() -> None:
         for layer, gradient in zip(found.trace.layers, gradients, strict=True):
             assert layer.gradient_square == pytest.approx(float(gradient.double().square().sum()), rel=1e-6)
         assert not found.output.requires_grad and torch.equal(found.output, values[-1])
+        public = trace(net, x, target=target)
+        assert [layer.gradient for layer in public.layers] == [layer.gradient for layer in found.trace.layers]
 
 
 def test_gradients_reach_layers_that_are_overwritten_and_know_what_they_do_not() -> None:
