@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from normviz.coded_error import CodedError
 from normviz.reference import FloatArray
 
 #: What a page takes as an upload, and what is read from a path.
@@ -46,7 +47,7 @@ MESSAGES: Final[Mapping[str, str]] = {
 """The English sentence of every `TraceError.code`; its placeholders are the keys of `TraceError.details`."""
 
 
-class TraceError(ValueError):
+class TraceError(CodedError):
     """Why a trace file is not read: a stable `code` (a key of `MESSAGES`) and `details` for its placeholders.
 
     >>> error = TraceError("other_version", {"version": 2, "readable": 1})
@@ -54,13 +55,7 @@ class TraceError(ValueError):
     ('other_version', 2)
     """
 
-    def __init__(self, code: str, details: Mapping[str, int | float | str] | None = None) -> None:
-        super().__init__(code, dict(details or {}))  # both in args: the error survives pickling
-        self.code = code
-        self.details = dict(details or {})
-
-    def __str__(self) -> str:
-        return MESSAGES[self.code].format(**self.details)
+    messages = MESSAGES
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from normviz.coded_error import CodedError
 from normviz.nets import image_bytes, pixels
 
 MAX_BYTES: Final = 10 * 1024 * 1024
@@ -63,7 +64,7 @@ _OPEN: Final[Mapping[str, Callable[[BytesIO], ImageFile]]] = {
 _FORMATS: Final = ", ".join(_OPEN)
 
 
-class ImageError(ValueError):
+class ImageError(CodedError):
     """Why an upload is not shown: a stable `code` (a key of `MESSAGES`) and `details` for its placeholders.
 
     >>> error = ImageError("too_long", {"width": 20_000, "height": 10, "limit": 12_000})
@@ -73,13 +74,7 @@ class ImageError(ValueError):
     The image has 20000 x 10 pixels; at most 12000 on a side are read. Crop it or make it smaller.
     """
 
-    def __init__(self, code: str, details: Mapping[str, int | float | str]) -> None:
-        super().__init__(code, dict(details))  # both in args: the error survives pickling
-        self.code = code
-        self.details = dict(details)
-
-    def __str__(self) -> str:
-        return MESSAGES[self.code].format(**self.details)
+    messages = MESSAGES
 
 
 def load_image(data: bytes, *, side: int = 512) -> NDArray[np.float32]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from normviz.coded_error import CodedError
+
 #: Images of one batch.
 MAX_IMAGES: Final = 64
 #: Of one run: the weights, and the activations that are there at one time. Two runs may go on at once.
@@ -40,16 +42,10 @@ MESSAGES: Final[Mapping[str, str]] = {
 """The English sentence of every :class:`NetworkLimit`; its placeholders are the keys of ``details``."""
 
 
-class NetworkLimit(ValueError):
+class NetworkLimit(CodedError):
     """Why a run is not started: a stable ``code`` (a key of ``MESSAGES``) and ``details`` for its placeholders."""
 
-    def __init__(self, code: str, details: Mapping[str, int]) -> None:
-        super().__init__(code, dict(details))
-        self.code = code
-        self.details = dict(details)
-
-    def __str__(self) -> str:
-        return MESSAGES[self.code].format(**self.details)
+    messages = MESSAGES
 
 
 @dataclass(frozen=True)

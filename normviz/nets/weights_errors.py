@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from normviz.coded_error import CodedError
+
 #: The one line that turns a checkpoint of torch.save into a file that is read here: run where the file is trusted.
 CONVERT: Final = (
     "import torch; from safetensors.torch import save_file; "
@@ -109,20 +111,14 @@ MESSAGES: Final[Mapping[str, str]] = {
 }
 
 
-class WeightsError(ValueError):
+class WeightsError(CodedError):
     """Why weights are not used: a stable ``code`` (a key of ``MESSAGES``) and ``details`` for its placeholders.
 
     >>> print(WeightsError("empty", {}))
     The file is empty (0 bytes). Choose a .safetensors file.
     """
 
-    def __init__(self, code: str, details: Mapping[str, int | float | str]) -> None:
-        super().__init__(code, dict(details))  # both in args: the error survives pickling
-        self.code = code
-        self.details = dict(details)
-
-    def __str__(self) -> str:
-        return MESSAGES[self.code].format(**self.details)
+    messages = MESSAGES
 
 
 def megabytes(count: int) -> float:

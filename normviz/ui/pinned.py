@@ -21,9 +21,9 @@ def cell_now(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     What the cube says is read before it is drawn, so that a click needs one run of the script and not two.
     """
     said = cube_state(CUBE, tuple(zip(layout, shape, strict=True)))
-    if _is_news("cell", said.cell):
+    if news(CUBE, "cell", said.cell):
         pin(said.cell, shape, layout)
-    if _is_news("look", said.look):
+    if news(CUBE, "look", said.look):
         remember("look", said.look, "")
     nothing: tuple[int, ...] = ()
     cell = remembered("cell", read_lengths, nothing)
@@ -31,19 +31,19 @@ def cell_now(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     return pin(cell if fits else None, shape, layout)
 
 
-def _is_news(part: str, said: object) -> bool:
-    """Whether the cube says something else than in the last run; until a hand has moved it says nothing.
+def news(cube: str, part: str, said: object) -> bool:
+    """Whether the cube of this key says something else than in the last run; until a hand has moved it says nothing.
 
     What was never said is absent from its state, and so is not taken for "nothing is pinned".
     """
-    told = st.session_state.get(CUBE)
-    seen = f"{CUBE}/{part}"
+    told = st.session_state.get(cube)
+    seen = f"{cube}/{part}"
     if not isinstance(told, Mapping) or part not in told:
         st.session_state.pop(seen, None)
         return False
-    news = seen not in st.session_state or st.session_state[seen] != said
+    other = seen not in st.session_state or st.session_state[seen] != said
     st.session_state[seen] = said
-    return news
+    return other
 
 
 def pin(cell: tuple[int, ...] | None, shape: tuple[int, ...], layout: str) -> tuple[int, ...]:

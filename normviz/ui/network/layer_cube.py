@@ -24,6 +24,7 @@ from normviz.ui.network.layer_head import signed
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import in_brackets, read_lengths, scientific, spoken, written
 from normviz.ui.parts import checked, rounding
+from normviz.ui.pinned import news
 
 #: The key of this cube: the shared one is the shared tensor's.
 CUBE = "layer-cube"
@@ -149,27 +150,15 @@ def _cell(axes: Axes, arranged: Arrangement) -> Cell:
     """
     nothing: Cell = ()
     said = cube_state(CUBE, axes)
-    if _is_news("cell", said.cell):
+    if news(CUBE, "cell", said.cell):
         remember("lcell", said.cell or nothing, nothing, written=written(said.cell or nothing))
-    if _is_news("look", said.look):
+    if news(CUBE, "look", said.look):
         remember("llook", said.look, "")
     cell = remembered("lcell", read_lengths, nothing)
     fits = len(cell) == len(axes) and all(i < n for i, (_, n) in zip(cell, axes, strict=True))
     front = front_cell(axes, arranged)
     kept = cell if fits and cell != front else nothing
     return remember("lcell", kept, nothing, written=written(kept)) or front
-
-
-def _is_news(what: str, said: object) -> bool:
-    """Whether the cube says something else than in the last run; what it never said is absent from its state."""
-    told = st.session_state.get(CUBE)
-    seen = f"{CUBE}/{what}"
-    if not isinstance(told, Mapping) or what not in told:
-        st.session_state.pop(seen, None)
-        return False
-    news = seen not in st.session_state or st.session_state[seen] != said
-    st.session_state[seen] = said
-    return news
 
 
 def _counts(c: Choices, found: LayerSets, cell: Cell) -> None:

@@ -68,21 +68,15 @@ def _take(lang: str, key: str) -> None:
     st.session_state[TURN] += 1
     name = kept.short(file.name)
     with compute_slot():
-        from normviz.nets.own_weights import digest, read, recognize
+        from normviz.nets.own_weights import digest, identify, read
         from normviz.nets.weights_errors import WeightsError
 
         try:
             state = read(data)
-            guess = recognize({key: tuple(tensor.shape) for key, tensor in state.items()})
-            if guess is None:
-                numbers: dict[str, int | str] = {
-                    "count": len(state),
-                    "first": next(iter(state)),
-                    "networks": ", ".join(say(lang, f"network.{known}") for known in NETWORKS),
-                }
-                raise WeightsError("unknown", numbers)
+            guess = identify(state)
         except WeightsError as problem:
-            reason = section(lang, "weights_error")[problem.code].format(**problem.details)
+            known = {"networks": ", ".join(say(lang, f"network.{key}") for key in NETWORKS)}
+            reason = section(lang, "weights_error")[problem.code].format(**problem.details | known)
             st.session_state[PROBLEM] = f"{name}: {reason}"
             return
     st.session_state[PROBLEM] = ""
