@@ -12,9 +12,7 @@ True
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -139,11 +137,6 @@ def span(low: float, high: float) -> tuple[int, int]:
 def finest(largest: float) -> int:
     """The exponent below which bins are finer than the digits of a float32 as large as this."""
     return max(LEAST, math.frexp(largest)[1] - DIGITS) if largest else LEAST
-
-
-def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """All of them together."""
-    return reduce(Histogram.merge, histograms, Histogram())
 
 
 def bin_number(value: float, exponent: int) -> int:

@@ -74,11 +74,6 @@ def stages(trace: Trace, limit: int = LIMIT) -> tuple[Stage, ...]:
     return tuple(Stage(run.label, run.first, run.last) for run in _joined(named, limit))
 
 
-def stage_of(stages: Sequence[Stage], number: int) -> Stage | None:
-    """The stage of the layer of that number; None for the network's input."""
-    return next((stage for stage in stages if number in stage.numbers), None)
-
-
 def _path(layer: LayerTrace) -> tuple[str, ...]:
     return tuple(layer.name.split(".", DEEPEST))
 

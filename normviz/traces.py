@@ -12,9 +12,8 @@ merges: counts and histograms to the last count, means and variances by Chan's f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from os import PathLike
 from typing import Any
 
@@ -273,14 +272,6 @@ def check_trace(value: object) -> None:
             f"A trace is needed, and this is a {type(value).__name__}: give what nv.trace(model, x) or "
             "nv.load_trace(path) returned."
         )
-
-
-def merge_all(traces: Iterable[Trace]) -> Trace:
-    """All of them as one, in their order. Raises ValueError where there is none."""
-    known = list(traces)
-    if not known:
-        raise ValueError("There is no trace to merge: give at least one.")
-    return reduce(Trace.merge, known)
 
 
 def _chan(a: LayerTrace, b: LayerTrace, count: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from fractions import Fraction
+from functools import reduce
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normviz.histograms import BINS, DIGITS, LEAST, Histogram, bin_number, merged, span
+from normviz.histograms import BINS, DIGITS, LEAST, Histogram, bin_number, span
 from tests.strategies import examples
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -57,8 +58,8 @@ def test_bins_and_counts_are_those_of_exact_arithmetic(values: list[float]) -> N
 @given(parts=st.lists(lists, min_size=1, max_size=5))
 def test_merged_parts_are_the_histogram_of_all(parts: list[list[float]]) -> None:
     whole = Histogram.of([value for part in parts for value in part])
-    assert merged(map(Histogram.of, parts)) == whole
-    assert merged(map(Histogram.of, reversed(parts))) == whole
+    assert reduce(Histogram.merge, map(Histogram.of, parts)) == whole
+    assert reduce(Histogram.merge, map(Histogram.of, reversed(parts))) == whole
 
 
 @examples(150)
@@ -110,5 +111,5 @@ def test_bins_are_never_cut() -> None:
 
 def test_counts_of_many_values_stay_exact() -> None:
     one = Histogram(0, 0, np.array([2**40 + 1], np.int64))
-    assert merged([one] * 3).counts.tolist() == [3 * 2**40 + 3]
+    assert reduce(Histogram.merge, [one] * 3).counts.tolist() == [3 * 2**40 + 3]
     assert one.widened(5).total == 2**40 + 1

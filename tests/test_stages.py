@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normviz.stages import LIMIT, Stage, stage_of, stages
+from normviz.stages import LIMIT, Stage, stages
 from normviz.traces import LayerTrace, Trace
 from tests.strategies import examples
 from tests.trace_samples import layer
@@ -166,9 +166,6 @@ def test_every_layer_is_in_one_stage(names: list[str], ops: list[str], sides: li
     found = stages(trace, limit)
     assert [number for stage in found for number in stage.numbers] == list(range(len(names)))
     assert len(found) <= limit
-    for stage in found:
-        assert stage_of(found, stage.first) is stage_of(found, stage.last) is stage
-    assert stage_of(found, -1) is None and stage_of(found, len(names)) is None
 
 
 def test_no_layers_have_no_stages_and_one_layer_is_one() -> None:
