@@ -44,6 +44,19 @@ def _candidates(op: str) -> tuple[Method, ...]:
     return tuple(sorted(found, key=lambda entry: not entry.own_layer))
 
 
+@cache
+def takes_maps(op: str) -> bool:
+    """Whether it is a norm of the catalogue whose function takes the channels along axis 1, and names no axes.
+
+    >>> takes_maps("group_norm"), takes_maps("layer_norm"), takes_maps("relu")
+    (True, False, False)
+    """
+    layers = [_layer(entry, shape, {}) for entry in _candidates(op) for shape in _PROBES]
+    return any(
+        found is not None and not {"normalized_shape", "dim"} & set(found.arguments) for found in layers
+    )
+
+
 def _on_weights(entry: Method) -> bool:
     return all("I" in layout for layout in entry.layouts)
 

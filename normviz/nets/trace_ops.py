@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from normviz.layer_kinds import kind_of
+from normviz.nets.trace_norms import takes_maps
 
 
 def _words(text: str) -> frozenset[str]:
@@ -158,7 +159,7 @@ def channel_axis(op: str, output: torch.Tensor, arguments: Mapping[str, Any], in
         return None
     if spatial := _positions(op):
         return max(0, last - spatial)
-    if op in ("batch_norm", "instance_norm", "group_norm", "local_response_norm"):
+    if takes_maps(op):
         return 1
     shape = arguments.get("normalized_shape")
     if op in ("linear", "bilinear") or _kind(op) in ("attention", "embedding", "recurrent") or (

@@ -205,3 +205,10 @@ NETWORKS: dict[str, tuple[Callable[[], Tapped], Callable[[], Any]]] = {
     "parametrized": (Parametrized, images),
     "attention": (Attention, lambda: torch.randint(0, 11, (3, 6))),
 }
+
+
+def network(name: str, training: bool = False) -> tuple[Any, Any]:
+    """The network of that name, with the same weights every time, and its input."""
+    torch.manual_seed(3)
+    make, data = NETWORKS[name]
+    return make().train(training), data()
