@@ -31,7 +31,7 @@ import normviz as nv  # noqa: E402
 from normviz.nets.networks import build  # noqa: E402
 from normviz.nets.trace import record  # noqa: E402
 from normviz.nets.trace_state import Kept  # noqa: E402
-from normviz.nets.trace_statistics import Summarizer  # noqa: E402
+from normviz.nets.trace_statistics import summarized  # noqa: E402
 
 SHAPE = (1, 3, 224, 224)
 REPEATS = 15
@@ -141,11 +141,10 @@ def interleaved(runs: Mapping[str, Run]) -> dict[str, list[float]]:
 def parts(net: nn.Module, x: torch.Tensor) -> None:
     """What of it is the statistics alone, on copies of the outputs, and what keeping and restoring the module."""
     kept = keep(net, x)
-    summarizer = Summarizer()
 
     def statistics_alone() -> None:
         for values in kept:
-            summarizer(values, 1 if values.ndim > 1 else None)
+            summarized(values, 1 if values.ndim > 1 else None)
 
     for name, run in (
         ("  statistics alone", statistics_alone),
@@ -167,8 +166,9 @@ def peak(name: str) -> float | None:
 
 
 def peak_here(name: str) -> float:
-    """The same in this process, in which nothing but the bare forward has run."""
+    """The same in this process, which has loaded everything: the bare forward has run, and a trace of a small image."""
     net, x = network()
+    nv.trace(net, x[..., :32, :32])
     bare(net, x)
     RESET.write_text("5", encoding="ascii")
     before = resident("VmRSS")

@@ -20,7 +20,7 @@ ROOMS = ("figures", "nets", "ui")
 LIBRARIES = {
     "core": {"numpy"},
     "figures": {"numpy", "plotly"},
-    "nets": {"numpy", "torch", "PIL", "sklearn", "safetensors"},
+    "nets": {"numpy", "torch", "PIL", "sklearn", "safetensors", "numba"},
     "ui": {"numpy", "streamlit", "starlette"},
     "pages": {"streamlit"},
     "app": {"streamlit", "starlette"},

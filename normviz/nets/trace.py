@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 
+from normviz.nets.trace_activations import saturation
 from normviz.nets.trace_drafts import Draft
 from normviz.nets.trace_inputs import first_line, given, mapped, placed
-from normviz.nets.trace_norms import saturation
 from normviz.nets.trace_ops import default_axis, tensors
 from normviz.nets.trace_recorder import Recorder
 from normviz.nets.trace_state import Kept
-from normviz.nets.trace_statistics import Summarizer
+from normviz.nets.trace_statistics import summarized
 from normviz.network_runs import TOP
 from normviz.traces import INPUT, LayerTrace, Trace
 
@@ -88,12 +88,14 @@ def record(
     with torch.inference_mode(False), torch.set_grad_enabled(target is not None):
         runs = placed(module, device)
         kept = Kept(runs)
-        args, kwargs = given([one for one, *_ in kept.parameters], x, device)
+        args, kwargs = given(kept.parameters, x, device)
         work = _Pass(runs, kept, target is not None, progress, watch)
         try:
             return work.run(args, kwargs, target)
         finally:
             kept.restore()
+            # They hold each other: what they hold is freed now, not when the garbage is next collected.
+            del work.recorder
 
 
 class _Pass:
@@ -108,18 +110,16 @@ class _Pass:
         watch: Watch | None,
     ) -> None:
         self.module, self.backward, self.progress, self.watch = module, backward, progress, watch
-        self.recorder = Recorder(module, self.seen, self.ahead, kept)
-        self.summarizer = Summarizer()
+        self.recorder = Recorder(module, self.seen, saturation, kept)
         self.measured: list[dict[str, Any]] = []
         self.squares: dict[int, float] = {}
         self.roots: list[torch.Tensor] = []
-        self.saturated: int | None = None
 
     def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], target: int | None) -> Recorded:
         mode = "train" if self.module.training else "eval"
         output, error = None, ""
         first = tensors((args, dict(kwargs)))[0]
-        measured = self.summarizer(first, default_axis(first.ndim))
+        measured = summarized(first, default_axis(first.ndim))
         layer = LayerTrace("input", "input", tuple(first.shape), default_axis(first.ndim), **measured)
         try:
             self.shown(INPUT, first.detach())
@@ -148,16 +148,12 @@ class _Pass:
         self.roots.append(tensor.requires_grad_())
         return tensor.clone()
 
-    def ahead(self, op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        self.saturated = saturation(op, args, kwargs)
-
     def seen(self, number: int, draft: Draft, output: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            values = output.detach()
-            measured = self.summarizer(values, draft.channel_axis)
-            measured["saturated"], self.saturated = self.saturated, None
-            self.measured.append(measured)
-            self.shown(number, values)
+        values = output.detach()
+        measured = summarized(values, draft.channel_axis)
+        measured["saturated"] = draft.saturated
+        self.measured.append(measured)
+        self.shown(number, values)
         if self.progress is not None:
             self.progress(number, draft.name)
         return self.listened(number, draft, output) if self.backward else output

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from normviz.reference import FloatArray
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Call:
     """A call of a module: its path, what it is where it is one layer whole, the layers in it and in its children."""
 
@@ -30,7 +30,7 @@ class Call:
         return self.path if self.path and self.layers == 1 and not self.inner else joined(self.path, op)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Draft:
     """A layer as it is written down during the pass."""
 
@@ -44,7 +44,21 @@ class Draft:
     method: str = ""
     knobs: dict[str, Any] = field(default_factory=dict)
     running: tuple[FloatArray, FloatArray] | None = None
-    name: str = ""
+    #: How many of an activation's inputs lie where it is saturated; None where it never is.
+    saturated: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name as far as the pass has come."""
+        return self.call.name(self.op)
+
+
+class Ahead(NamedTuple):
+    """What is asked before a function runs, as it may change what it reads: its arguments by name, and of the draft."""
+
+    given: Mapping[str, Any]
+    running: tuple[FloatArray, FloatArray] | None
+    saturated: int | None
 
 
 def joined(path: str, name: str) -> str:
@@ -57,7 +71,7 @@ def names(drafts: Iterable[Draft]) -> list[str]:
     seen: Counter[str] = Counter()
     found = []
     for draft in drafts:
-        name = draft.call.name(draft.op)
+        name = draft.name
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return found

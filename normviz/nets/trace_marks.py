@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
 import torch
 
@@ -13,7 +13,7 @@ from normviz.nets.trace_state import storage
 NONE: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Mark:
     """What is known of a tensor: the layers its values come from, the parameters in it, where its channels lie."""
 
@@ -23,12 +23,25 @@ class Mark:
     axis: int | None
 
 
+@dataclass(eq=False, slots=True)
+class Read:
+    """What is known of the tensors that a function reads, together."""
+
+    #: The layers that they come from, in their order.
+    numbers: tuple[int, ...] = ()
+    #: The parameters among them, and those that they were computed from; one may be there twice.
+    parameters: list[int] = field(default_factory=list)
+    #: The first that comes from the input, and its mark.
+    first: torch.Tensor | None = None
+    mark: Mark | None = None
+
+
 class Marks:
     """The marks of all tensors that live; none of them is kept alive by it.
 
     >>> weight, marks = torch.nn.Parameter(torch.ones(3)), Marks([])
     >>> marks.put(weight, (4,), NONE, 0)
-    >>> marks.numbers([torch.ones(3), weight]), marks.of(torch.ones(3))
+    >>> marks.read([torch.ones(3), weight]).numbers, marks.of(torch.ones(3))
     ((4,), None)
     """
 
@@ -48,29 +61,28 @@ class Marks:
         mark = self.marks.get(id(tensor))
         return mark if mark is not None and mark.numbers and mark.tensor() is tensor else None
 
-    def numbers(self, reads: Iterable[torch.Tensor]) -> tuple[int, ...]:
-        """The layers that these tensors come from, in their order."""
-        found: tuple[int, ...] = ()
-        for one in reads:
-            mark = self.of(one)
-            if mark is not None and mark.numbers != found:
-                found = tuple(dict.fromkeys((*found, *mark.numbers)))
-        return found
-
-    def parameters(self, reads: Iterable[torch.Tensor]) -> frozenset[int]:
-        """The parameters among these tensors, and those that these were computed from."""
-        found = NONE
+    def read(self, reads: Iterable[torch.Tensor]) -> Read:
+        """What is known of the tensors that a function reads."""
+        found, marks, unused = Read(), self.marks, self.unused
         for one in reads:
             key = id(one)
-            if key in self.unused:
-                found |= {key}
-            elif (mark := self.marks.get(key)) is not None and mark.parameters and mark.tensor() is one:
-                found |= mark.parameters
+            mark = marks.get(key)
+            if mark is not None and mark.tensor() is not one:
+                mark = None
+            if key in unused:
+                found.parameters.append(key)
+            elif mark is not None and mark.parameters:
+                found.parameters += mark.parameters
+            if mark is not None and mark.numbers:
+                if found.mark is None:
+                    found.first, found.mark, found.numbers = one, mark, mark.numbers
+                elif mark.numbers != found.numbers:
+                    found.numbers = tuple(dict.fromkeys((*found.numbers, *mark.numbers)))
         return found
 
-    def first_use(self, parameters: Iterable[int]) -> int:
+    def first_use(self, parameters: Collection[int]) -> int:
         """How many numbers these parameters have, but those that were used before."""
-        return sum(self.unused.pop(one, 0) for one in parameters)
+        return sum([self.unused.pop(one, 0) for one in parameters]) if parameters else 0
 
     def overwritten(self, output: torch.Tensor, number: int) -> None:
         """Other tensors in the memory of this layer's output hold its values now, or some of them."""

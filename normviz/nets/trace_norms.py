@@ -1,4 +1,4 @@
-"""Which of the catalogue's normalizations or activations a call of torch's functions or a module is, with its knobs."""
+"""Which of the catalogue's normalizations a call of torch's functions or a module is, with its knobs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from normviz.activation import Region
-from normviz.activations import ACTIVATIONS
 from normviz.catalogue import METHODS, evaluation
 from normviz.layers import Layer
 from normviz.layouts import axes_of
@@ -91,7 +89,7 @@ def norm(
     >>> norm("layer_norm", (2, 4, 4, 12), {"normalized_shape": (12,)})[0]
     'layer_norm_last'
     """
-    known = tuple((name, value) for name, value in given.items() if isinstance(value, _PLAIN))
+    known = tuple([(name, value) for name, value in given.items() if isinstance(value, _PLAIN)])
     key, knobs = _norm(op, shape, known, given.get("weight") is not None, channels_first)
     return key, dict(knobs)
 
@@ -160,58 +158,6 @@ def _fits(entry: Method, shape: tuple[int, ...], knobs: Mapping[str, Any], given
     return False
 
 
-def activation_knobs(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """The knobs of an activation, by the arguments behind its input; empty for what is none.
-
-    >>> activation_knobs("leaky_relu", (None, 0.2), {}), activation_knobs("gelu", (None,), {"approximate": "tanh"})
-    ({'negative_slope': 0.2}, {'approximate': 'tanh'})
-    """
-    entry = ACTIVATIONS.get(op)
-    if entry is None or entry.learned:
-        return {}
-    names = [knob.name for knob in entry.knobs]
-    given = {**dict(zip(names, args[1:], strict=False)), **kwargs}
-    return entry.complete({name: given[name] for name in names if name in given})
-
-
-def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int | None:
-    """How many of an activation's inputs lie where it is saturated; None where it never is, and for what is none.
-
-    >>> saturation("sigmoid", (torch.tensor([-9.0, 0.0, 9.0]),), {}), saturation("relu", (torch.zeros(3),), {})
-    (2, None)
-    """
-    entry = ACTIVATIONS.get(op)
-    if entry is None or entry.learned:
-        return None
-    knobs = activation_knobs(op, args, kwargs)
-    regions = _tails(op, tuple(knobs.items()))
-    x = args[0] if args else kwargs.get("input")
-    if not regions or not isinstance(x, torch.Tensor):
-        return None
-    return sum(int(_within(x.detach(), region).sum()) for region in regions)
-
-
-@cache
-def _tails(key: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[Region, ...]:
-    return tuple(region for region in ACTIVATIONS[key].regions(**dict(knobs)) if region.kind == "saturated")
-
-
-def _within(x: torch.Tensor, region: Region) -> torch.Tensor:
-    """Which values lie strictly within, as exactly as in float64."""
-    x = x if x.dtype in (torch.float32, torch.float64) else x.float()
-    low, high = region.low, region.high
-    if x.dtype == torch.float32:
-        # A float32 is above a number when it is above the largest float32 that is not.
-        low, high = _rounded(low, -np.inf), _rounded(high, np.inf)
-    return (x > low) & (x < high)
-
-
-def _rounded(value: float, towards: float) -> float:
-    nearest = np.float32(value)
-    done = float(nearest) == value or (float(nearest) < value) == (towards < 0)
-    return float(nearest if done else np.nextafter(nearest, np.float32(towards)))
-
-
 def whole_layer(module: torch.nn.Module) -> str:
     """The function's name of a module that is one layer though it computes several steps; empty for others.
 
@@ -243,4 +189,10 @@ def running(mean: Any, var: Any) -> tuple[FloatArray, FloatArray] | None:
     """Copies of the running buffers, where there are any."""
     if not isinstance(mean, torch.Tensor) or not isinstance(var, torch.Tensor) or mean.is_meta:
         return None
-    return array(mean), array(var)
+    return _copied(mean), _copied(var)
+
+
+def _copied(buffer: torch.Tensor) -> FloatArray:
+    if buffer.is_cpu and buffer.dtype is torch.float32 and type(buffer) is torch.Tensor:
+        return buffer.detach().numpy().astype(np.float64)  # as below, in a third of the time
+    return array(buffer)

@@ -1,18 +1,18 @@
-"""What torch's functions mean to a trace: which are layers, where their channels lie, what they multiply."""
+"""What torch's functions mean to a trace: which are layers, and where their channels lie."""
 
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from normviz.layer_kinds import kind_of
+from normviz.nets.trace_activations import has_knobs, saturates
 from normviz.nets.trace_norms import takes_maps
 
 
@@ -66,6 +66,8 @@ class Facts:
     carries: bool
     mutates: bool
     norm: bool
+    saturates: bool
+    knobs: bool
 
 
 @cache
@@ -77,7 +79,8 @@ def facts(function: Function) -> Facts:
     """
     name, op = raw_name(function), op_name(function)
     norm = op.endswith(("norm", "normalize"))
-    return Facts(name, op, name in ASK, name in SHAPE, name in CARRY, mutates(name), norm)
+    return Facts(name, op, name in ASK, name in SHAPE, name in CARRY, mutates(name), norm,
+                 saturates(op), has_knobs(op))  # fmt: skip
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -87,6 +90,23 @@ def tensors(value: Any) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     _collect(value if type(value) in (tuple, list) else (value,), found)
     return found
+
+
+def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """Every tensor in the arguments of a call, in order."""
+    found: list[torch.Tensor] = []
+    _collect(args, found)
+    if kwargs:
+        _collect(kwargs.values(), found)
+    return found
+
+
+def floating(found: Iterable[torch.Tensor]) -> torch.Tensor | None:
+    """The first of these tensors that holds floating numbers."""
+    for one in found:
+        if one.is_floating_point():
+            return one
+    return None
 
 
 def _collect(values: Iterable[Any], found: list[torch.Tensor]) -> None:
@@ -140,9 +160,6 @@ def carried_axis(function: Function, args: tuple[Any, ...], kwargs: Mapping[str,
     return tuple(probe.shape).index(_PROBE[axis])
 
 
-_kind = cache(kind_of)
-
-
 def default_axis(dimensions: int) -> int | None:
     """Where the channels are, when nothing else is known: (N, C), (N, L, C), (N, C, H, W), (N, C, D, H, W)."""
     return None if dimensions < 2 else 2 if dimensions == 3 else 1
@@ -154,28 +171,36 @@ def channel_axis(op: str, output: torch.Tensor, arguments: Mapping[str, Any], in
 
     ``inherited`` is that of its first input, which has ``inherited_from`` axes.
     """
-    last = output.ndim - 1
-    if output.ndim < 2:
+    axes = output.ndim
+    if axes < 2:
         return None
-    if spatial := _positions(op):
-        return max(0, last - spatial)
-    if takes_maps(op):
+    places = _places(op)
+    if places.behind:
+        return max(0, axes - 1 - places.behind)
+    if places.maps:
         return 1
     shape = arguments.get("normalized_shape")
-    if op in ("linear", "bilinear") or _kind(op) in ("attention", "embedding", "recurrent") or (
-        shape is not None and len(tuple(shape)) == 1
-    ):  # fmt: skip
-        return last
-    if inherited is not None and inherited_from == output.ndim:
+    if places.last or (shape is not None and len(tuple(shape)) == 1):
+        return axes - 1
+    if inherited is not None and inherited_from == axes:
         return inherited
-    return default_axis(output.ndim)
+    return default_axis(axes)
+
+
+class _Places(NamedTuple):
+    """Where an operation itself says that the channels lie."""
+
+    #: How many axes lie behind those of a convolution or a pooling; 0 for what is none.
+    behind: int
+    maps: bool
+    last: bool
 
 
 @cache
-def _positions(op: str) -> int:
-    """How many axes lie behind the channels of a convolution or a pooling; 0 for what is none."""
+def _places(op: str) -> _Places:
     found = re.search(r"(?:conv\w*|pool)([123])d", op)
-    return int(found[1]) if found else 0
+    last = op in ("linear", "bilinear") or kind_of(op) in ("attention", "embedding", "recurrent")
+    return _Places(int(found[1]) if found else 0, takes_maps(op), last)
 
 
 def bound(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +210,10 @@ def bound(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     0.1
     """
     names, defaults = _signature(function)
-    return {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+    given = defaults.copy()
+    given.update(zip(names, args, strict=False))
+    given.update(kwargs)
+    return given
 
 
 @cache
@@ -195,46 +223,3 @@ def _signature(function: Function) -> tuple[tuple[str, ...], dict[str, Any]]:
     except (TypeError, ValueError):  # written in C
         return (), {}
     return tuple(found), {name: one.default for name, one in found.items() if one.default is not one.empty}
-
-
-def multiply_adds(op: str, reads: list[torch.Tensor], output: torch.Tensor) -> int:
-    """How many multiplications, each with its addition, by the shapes; 0 for what multiplies with no matrix."""
-    if not _multiplies(op):
-        return 0
-    found, out = [one.shape for one in reads], output.numel()
-    if op.startswith("conv") and len(found) > 1:
-        weight = math.prod(found[1][1:])
-        return math.prod(found[0]) * weight if "transpose" in op else out * weight
-    match op:
-        case "linear" if len(found) > 1:
-            return out * found[1][-1]
-        case "matmul" | "mm" | "bmm" | "mv" | "dot" | "addmm" | "baddbmm" | "addbmm" | "addmv" if (
-            len(found) > 1
-        ):
-            first = found[1] if op.startswith(("add", "badd")) else found[0]
-            batch = first[0] if op == "addbmm" else 1
-            return out * first[-1] * batch
-        case "bilinear" if len(found) > 2:
-            return out * found[0][-1] * found[1][-1]
-        case "scaled_dot_product_attention" if len(found) > 2:
-            q, k, v = found[:3]
-            return math.prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
-        case "multi_head_attention_forward" if len(found) > 2:
-            return _attention(found[0], found[1], found[2])
-    if _kind(op) == "recurrent":
-        # The state is no parameter, and has as many rows as the input.
-        matrices = [one for one in reads if isinstance(one, torch.nn.Parameter) and one.ndim == 2]
-        return math.prod(found[0][:-1]) * sum(one.numel() for one in matrices)
-    return 0
-
-
-@cache
-def _multiplies(op: str) -> bool:
-    return kind_of(op) in ("conv", "linear", "attention", "recurrent")
-
-
-def _attention(query: torch.Size, key: torch.Size, value: torch.Size) -> int:
-    """Projections of (L, N, E), (S, N, Ek), (S, N, Ev), the scores, their sums, and the projection of the output."""
-    rows, width, others = math.prod(query[:-1]), query[-1], key[0]
-    projected = width * (rows * width + math.prod(key) + math.prod(value) + rows * width)
-    return projected + 2 * rows * others * width

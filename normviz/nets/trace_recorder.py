@@ -3,29 +3,28 @@
 A ``TorchFunctionMode`` sees the calls, functional ones and operators too, whatever the control flow; hooks on modules
 tell in which module they happen. Both look at their own thread alone. Which tensors come from the input, and
 from which layer, is followed from tensor to tensor, through views and changes in place.
+
+All of it costs little beside a layer: what a function's name tells is found out once.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.nn.modules import module as hooks
 from torch.overrides import TorchFunctionMode
 
 from normviz.nets import trace_norms, trace_ops
-from normviz.nets.trace_drafts import Call, Draft, joined, names
-from normviz.nets.trace_marks import NONE, Marks
-from normviz.nets.trace_ops import Function, tensors
+from normviz.nets.trace_activations import activation_knobs
+from normviz.nets.trace_drafts import Ahead, Call, Draft, joined, names
+from normviz.nets.trace_hooks import modules_heard
+from normviz.nets.trace_marks import NONE, Marks, Read
+from normviz.nets.trace_ops import Facts, Function, arguments, floating, tensors
+from normviz.nets.trace_products import multiply_adds
 from normviz.nets.trace_state import Kept
 from normviz.traces import INPUT
-
-_REGISTERING = threading.Lock()
-
 
 #: Told of every layer: its number, the draft, the tensors it was computed from, and its output.
 Seen = Callable[[int, Draft, torch.Tensor], torch.Tensor]
@@ -35,56 +34,35 @@ class Recorder(TorchFunctionMode):
     """Writes down the layers of the passes within :meth:`around`.
 
     ``seen(number, draft, output)`` is called for every layer at once, before anything can overwrite the output, and
-    returns what the pass goes on with (the output itself). ``ahead(op, args, kwargs)`` is called before a
-    function runs.
+    returns what the pass goes on with (the output itself). ``ahead(op, args, kwargs)`` counts the saturated
+    inputs of a function before it runs.
     """
 
     def __init__(
         self,
         module: torch.nn.Module,
         seen: Seen,
-        ahead: Callable[[str, tuple[Any, ...], Mapping[str, Any]], None] | None = None,
+        ahead: Callable[[str, tuple[Any, ...], Mapping[str, Any]], int | None] | None = None,
         kept: Kept | None = None,
     ) -> None:
         super().__init__()
         self.seen, self.ahead, self.kept = seen, ahead, kept
-        self.paths = {id(one): path for path, one in module.named_modules()}
-        self.marks = Marks(module.parameters())
-        self.root = Call(module, "")
-        self.calls: list[Call] = []
+        modules = module.named_modules() if kept is None else kept.modules
+        self.paths = {id(one): path for path, one in modules}
+        self.marks = Marks(module.parameters() if kept is None else kept.parameters)
+        #: The calls of modules that are under way, behind the pass itself.
+        self.calls = [Call(module, "")]
         self.drafts: list[Draft] = []
         self.failed: tuple[BaseException, str] | None = None
         #: What a callback raised: it ends the pass, though the module may catch it.
         self.stopped: BaseException | None = None
-        self.thread, self.paused = threading.get_ident(), False
+        self.paused = False
 
     @contextmanager
     def around(self) -> Iterator[None]:
         """See what the pass in this block computes."""
-        outside = sys.exc_info()[1]
-
-        def enter(module: torch.nn.Module, args: Any) -> None:
-            if threading.get_ident() == self.thread and not self.paused:
-                self._enter(module, args)
-
-        def leave(module: torch.nn.Module, args: Any, output: Any) -> None:
-            if threading.get_ident() == self.thread and not self.paused:
-                error = sys.exc_info()[1]
-                self._leave(module, output, None if error is outside else error)
-
-        # Of all modules, by thread: nothing is written to those that another thread may be using.
-        with _REGISTERING:
-            handles = (
-                hooks.register_module_forward_pre_hook(enter),
-                hooks.register_module_forward_hook(leave, always_call=True),
-            )
-        try:
-            with self:
-                yield
-        finally:
-            with _REGISTERING:
-                for handle in handles:
-                    handle.remove()
+        with modules_heard(self._enter, self._leave), self:
+            yield
 
     def start(self, values: Any, axis: Callable[[torch.Tensor], int | None]) -> None:
         """These tensors are the input."""
@@ -95,144 +73,173 @@ class Recorder(TorchFunctionMode):
         self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self.paused:
+            return func(*args, **kwargs)
         known = trace_ops.facts(func)
-        if self.paused or known.asks:
+        if known.asks:
             return func(*args, **kwargs)
         if self.kept is not None and (known.mutates or "out" in kwargs):
-            self.kept.before(known.name, args, kwargs)
-        reads = tensors((args, kwargs)) if kwargs else tensors(args)
-        if not reads or (self.calls and self.calls[-1].whole):
+            self.kept.before(tensors(args[:1] if known.mutates else kwargs["out"]))
+        reads = arguments(args, kwargs)
+        if not reads or self.calls[-1].whole:
             result = func(*args, **kwargs)
-            self._within(func, reads, result)
+            self._within(known.op, reads, result)
             return result
-        numbers = self.marks.numbers(reads)
-        op = known.op
-        given: dict[str, Any] = {}
-        buffers = None
-        if numbers:
-            if self.ahead is not None:
-                self.ahead(op, args, kwargs)
-            if known.norm:
-                given = trace_ops.bound(func, args, kwargs)
-                buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
+        read = self.marks.read(reads)
+        ahead = self._ahead(func, known, args, kwargs) if read.mark else None
         try:
             result = func(*args, **kwargs)
         except Exception as error:
-            self.failed = error, self._where(op)
+            self.failed = error, self._where(known.op)
             raise
         found = tensors(result) or (tensors(args[:1]) if known.mutates else [])
         if not found or known.shapes:
             return result
-        parameters = self.marks.parameters(reads)
-        floating = next((one for one in found if one.is_floating_point()), None)
-        if not numbers:
-            if parameters:
+        output = floating(found)
+        if ahead is None:
+            if read.parameters:
                 for one in found:
-                    self.marks.put(one, (), parameters, None)
-        elif known.carries or floating is None:
-            first = self.marks.of(reads[0])
-            for one in found:
-                axis = trace_ops.carried_axis(func, args, kwargs, first.axis if first else None, one)
-                self.marks.put(one, numbers, parameters, axis)
+                    self.marks.put(one, (), frozenset(read.parameters), None)
+        elif known.carries or output is None:
+            self._carry(func, known, args, kwargs, reads[0], read, found)
         else:
-            draft = self._draft(op, args, kwargs, given, reads, floating, numbers)
-            draft.parameters, draft.running = self.marks.first_use(parameters), buffers
-            taken = self._write(draft, floating, reads)
-            for one in found:
-                self.marks.put(one, (len(self.drafts) - 1,), NONE, draft.channel_axis)
-            if taken is not floating and result is floating:
+            draft = self._draft(known, args, kwargs, ahead, reads, read, output)
+            taken = self._write(draft, output, found, reads)
+            if taken is not output and result is output:
                 return taken
         return result
 
-    def _within(self, func: Function, reads: list[torch.Tensor], result: Any) -> None:
+    def _ahead(self, func: Function, known: Facts, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Ahead:
+        ends = self.ahead(known.op, args, kwargs) if known.saturates and self.ahead is not None else None
+        if not known.norm:
+            return Ahead({}, None, ends)
+        given = trace_ops.bound(func, args, kwargs)
+        buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
+        return Ahead(given, buffers, ends)
+
+    def _within(self, op: str, reads: list[torch.Tensor], result: Any) -> None:
         """A step of a module that is one layer."""
         found = tensors(result)
-        if self.calls and reads and found:
-            self.calls[-1].multiply_adds += trace_ops.multiply_adds(trace_ops.op_name(func), reads, found[0])
+        if reads and found:
+            self.calls[-1].multiply_adds += multiply_adds(op, reads, found[0])
 
-    def _draft(self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], given: Mapping[str, Any],
-               reads: list[torch.Tensor], output: torch.Tensor, numbers: tuple[int, ...]) -> Draft:  # fmt: skip
+    def _carry(self, func: Function, known: Facts, args: tuple[Any, ...], kwargs: dict[str, Any],
+               source: torch.Tensor, read: Read, found: list[torch.Tensor]) -> None:  # fmt: skip
+        """No layer: what comes out comes from where its input comes from."""
+        mark, parameters = self.marks.of(source), frozenset(read.parameters)
+        for one in found:
+            axis = trace_ops.carried_axis(func, args, kwargs, mark.axis if mark else None, one)
+            self.marks.put(one, read.numbers, parameters, axis)
+
+    def _draft(self, known: Facts, args: tuple[Any, ...], kwargs: dict[str, Any], ahead: Ahead,
+               reads: list[torch.Tensor], read: Read, output: torch.Tensor) -> Draft:  # fmt: skip
         """A layer that one function computes."""
-        first, mark = next((one, mark) for one in reads if (mark := self.marks.of(one)))
-        axis = trace_ops.channel_axis(op, output, given, mark.axis, first.ndim)
-        method, knobs = trace_norms.norm(op, tuple(first.shape), given) if given else ("", {})
-        knobs = knobs or trace_norms.activation_knobs(op, args, kwargs)
-        adds = trace_ops.multiply_adds(op, reads, output)
-        call = self.calls[-1] if self.calls else self.root
-        return Draft(call, op, tuple(output.shape), axis, numbers, 0, adds, method, knobs)
+        assert read.first is not None and read.mark is not None
+        op, (given, running, saturated) = known.op, ahead
+        axis = trace_ops.channel_axis(op, output, given, read.mark.axis, read.first.ndim)
+        method, knobs = trace_norms.norm(op, tuple(read.first.shape), given) if given else ("", {})
+        if known.knobs:
+            knobs = knobs or activation_knobs(op, args, kwargs)
+        return Draft(
+            call=self.calls[-1],
+            op=op,
+            shape=tuple(output.shape),
+            channel_axis=axis,
+            inputs=read.numbers,
+            parameters=self.marks.first_use(read.parameters),
+            multiply_adds=multiply_adds(op, reads, output),
+            method=method,
+            knobs=knobs,
+            running=running,
+            saturated=saturated,
+        )
 
-    def _write(self, draft: Draft, output: torch.Tensor, reads: list[torch.Tensor]) -> torch.Tensor:
-        """Add a layer, and let it be summarized now."""
+    def _write(self, draft: Draft, output: torch.Tensor, found: list[torch.Tensor],
+               reads: list[torch.Tensor]) -> torch.Tensor:  # fmt: skip
+        """Add a layer, let its output be summarized now, and mark all that was found."""
         if self.stopped is not None:
             raise self.stopped
+        number = len(self.drafts)
         draft.call.layers += 1
-        draft.name = draft.call.name(draft.op)
         self.drafts.append(draft)
-        was, self.paused = self.paused, True
+        self.paused = True
         try:
-            taken = self.seen(len(self.drafts) - 1, draft, output)
+            taken = self.seen(number, draft, output)
         except BaseException as error:
             self.stopped = error
             raise
         finally:
-            self.paused = was
-        if any(output is one for one in reads):
-            self.marks.overwritten(output, len(self.drafts) - 1)
+            self.paused = False
+        for one in reads:
+            if one is output:  # it worked in place
+                self.marks.overwritten(output, number)
+                break
+        for one in found:
+            self.marks.put(one, (number,), NONE, draft.channel_axis)
         if taken is not output:
-            self.marks.put(taken, (len(self.drafts) - 1,), NONE, draft.channel_axis)
+            self.marks.put(taken, (number,), NONE, draft.channel_axis)
         return taken
 
     def _enter(self, module: torch.nn.Module, args: Any) -> None:
-        if self.calls and self.calls[-1].whole:
-            self.calls.append(Call(module, self.calls[-1].path, self.calls[-1].whole))
+        if self.paused:
+            return
+        above = self.calls[-1]
+        if above.whole:
+            self.calls.append(Call(module, above.path, above.whole))
             return
         path = self.paths.get(id(module))
         if path is None:  # it is no child of its parent
-            path = joined(self.calls[-1].path if self.calls else "", type(module).__name__)
+            path = joined(above.path, type(module).__name__)
         call = Call(module, path, trace_norms.whole_layer(module))
         self.calls.append(call)
         if call.whole:
             call.reads = tuple(one for one in tensors(args) if self.marks.of(one))
-            buffers = [getattr(module, name, None) for name in ("running_mean", "running_var")]
-            call.running = trace_norms.running(*buffers)
             call.whole = call.whole if call.reads else ""
+            buffers = [getattr(module, name, None) for name in ("running_mean", "running_var")]
+            with self._pause():
+                call.running = trace_norms.running(*buffers)
 
     def _leave(self, module: torch.nn.Module, output: Any, error: BaseException | None) -> None:
+        if self.paused:
+            return
         if error is not None and (self.failed is None or self.failed[0] is not error):
             self.failed = error, self._where("")
-        call = self.calls.pop()
-        above = self.calls[-1] if self.calls else self.root
+        call, above = self.calls.pop(), self.calls[-1]
         if error is None and call.whole and not above.whole:
             self._whole(call, output)
         above.inner += call.layers + call.inner
         above.multiply_adds += call.multiply_adds
 
-    def _whole(self, call: Call, output: Any) -> None:
+    def _whole(self, call: Call, result: Any) -> None:
         """A module that is one layer, though it computes several steps."""
-        found = next((one for one in tensors(output) if one.is_floating_point()), None)
-        first, numbers = call.reads[0], self.marks.numbers(call.reads)
-        if found is None:
-            return
-        was, self.paused = self.paused, True
-        try:
-            mark = self.marks.of(first)
-            given = trace_norms.attributes(call.module)
-            axis = trace_ops.channel_axis("", found, {}, mark.axis if mark else None, first.ndim)
+        found = tensors(result)
+        with self._pause():
+            output = floating(found)
+            if output is None:
+                return
+            read, given = self.marks.read(call.reads), trace_norms.attributes(call.module)
+            first, mark = call.reads[0], self.marks.of(call.reads[0])
+            axis = trace_ops.channel_axis("", output, {}, mark.axis if mark else None, first.ndim)
             method, knobs = trace_norms.norm(call.whole, tuple(first.shape), given, channels_first=True)
-            used = self.marks.first_use(frozenset(id(one) for one in call.module.parameters()))
-        finally:
-            self.paused = was
-        draft = Draft(call, call.whole, tuple(found.shape), axis, numbers, used, call.multiply_adds, method,
+            used = self.marks.first_use([id(one) for one in call.module.parameters()])
+        draft = Draft(call, call.whole, tuple(output.shape), axis, read.numbers, used, call.multiply_adds, method,
                       knobs, call.running)  # fmt: skip
         call.layers = 0
-        self._write(draft, found, [])
-        for one in tensors(output):
-            self.marks.put(one, (len(self.drafts) - 1,), NONE, axis)
+        self._write(draft, output, found, [])
+
+    @contextmanager
+    def _pause(self) -> Iterator[None]:
+        """What is asked of tensors in here is no part of the pass."""
+        self.paused = True
+        try:
+            yield
+        finally:
+            self.paused = False
 
     def names(self) -> list[str]:
         """The layers' names, each only once."""
         return names(self.drafts)
 
     def _where(self, op: str) -> str:
-        path = self.calls[-1].path if self.calls else ""
+        path = self.calls[-1].path
         return f"{path} ({op})" if path and op else path or op

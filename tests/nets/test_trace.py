@@ -26,8 +26,8 @@ def same(found: LayerTrace, expected: np.ndarray) -> None:
     assert (found.zeros, found.nonfinite, found.min, found.max) == (
         plain.zeros, plain.nonfinite, plain.min, plain.max)  # fmt: skip
     scale = np.sqrt(plain.channel_var) + np.abs(plain.channel_mean)
-    assert (np.abs(found.channel_mean - plain.channel_mean) <= 1e-6 * scale).all()
-    assert np.allclose(found.channel_var, plain.channel_var, rtol=5e-6, atol=1e-14)
+    assert (np.abs(found.channel_mean - plain.channel_mean) <= 1e-9 * scale).all()
+    assert np.allclose(found.channel_var, plain.channel_var, rtol=1e-9, atol=1e-24)
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,10 @@ import torch
 from torch import nn
 
 from normviz.nets.trace import Enough, record, trace
+from normviz.nets.trace_drafts import Draft
 from normviz.nets.trace_plan import plan
+from normviz.nets.trace_recorder import Recorder
+from normviz.nets.trace_state import Kept
 from tests.nets.traced import NETWORKS, InPlace, images
 
 
@@ -166,6 +170,17 @@ def test_the_pass_is_the_one_that_would_have_come() -> None:
     net, x = nn.Sequential(nn.Linear(6, 6), nn.Dropout(), nn.BatchNorm1d(6)).train(), torch.randn(9, 6)
     found = record(net, x)
     assert torch.equal(found.output, net(x).detach())
+
+
+def test_what_a_pass_held_is_freed_without_the_garbage_collector() -> None:
+    net, x = InPlace(), images()
+    gc.collect()
+    gc.disable()
+    try:
+        trace(net, x)
+        assert not [one for one in gc.get_objects() if type(one) in (Recorder, Kept, Draft)]
+    finally:
+        gc.enable()
 
 
 def test_what_a_user_set_up_goes_on_working() -> None:

@@ -1,0 +1,45 @@
+"""Hearing when modules are called, on one thread, without a hook on any of them."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.nn.modules import module as hooks
+
+_REGISTERING = threading.Lock()
+
+
+@contextmanager
+def modules_heard(
+    enter: Callable[[torch.nn.Module, Any], None],
+    leave: Callable[[torch.nn.Module, Any, BaseException | None], None],
+) -> Iterator[None]:
+    """In this block every module of this thread tells when it is called, and when it returns or what it raises."""
+    thread, outside = threading.get_ident(), sys.exc_info()[1]
+
+    def before(module: torch.nn.Module, args: Any) -> None:
+        if threading.get_ident() == thread:
+            enter(module, args)
+
+    def after(module: torch.nn.Module, args: Any, output: Any) -> None:
+        if threading.get_ident() == thread:
+            error = sys.exc_info()[1]
+            leave(module, output, None if error is outside else error)
+
+    # Of all modules, by thread: nothing is written to those that another thread may be using.
+    with _REGISTERING:
+        handles = (
+            hooks.register_module_forward_pre_hook(before),
+            hooks.register_module_forward_hook(after, always_call=True),
+        )
+    try:
+        yield
+    finally:
+        with _REGISTERING:
+            for handle in handles:
+                handle.remove()
