@@ -104,7 +104,15 @@ def __getattr__(name: str) -> Any:
 
             return ridge
         case "trace":
-            from normviz.nets.trace import trace
+            try:
+                from normviz.nets.trace import trace
+            except ModuleNotFoundError as error:
+                if error.name not in ("torch", "numba"):
+                    raise
+                raise ModuleNotFoundError(
+                    f"{error.name} is not installed: nv.trace needs PyTorch and numba. Try pip install torch numba.",
+                    name=error.name,
+                ) from None
 
             return trace
     raise AttributeError(f"module 'normviz' has no attribute {name!r}")

@@ -75,3 +75,27 @@ def test_the_methods_and_the_words_are_there(seen: dict[str, object]) -> None:
     assert isinstance(methods, list) and "batch_norm" in methods
     text = ROOT / "normviz" / "text"
     assert seen["texts"] == sorted(path.relative_to(text).as_posix() for path in text.glob("*/*.toml")) != []
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
+import normviz as nv
+try:
+    nv.trace
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("torch", "torch is not installed: nv.trace needs PyTorch and numba. Try pip install torch numba."),
+        ("numba", "numba is not installed: nv.trace needs PyTorch and numba. Try pip install torch numba."),
+        ("streamlit,plotly,PIL,sklearn,scipy,safetensors", ""),
+    ],
+)
+def test_a_trace_needs_torch_and_numba_alone(missing: str, said: str) -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT, missing], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.stderr) == (said, "")
