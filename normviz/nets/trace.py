@@ -34,6 +34,10 @@ class Enough(Exception):
     """Raised by ``watch`` when it has seen what it wants: the pass ends there, without an error."""
 
 
+class _Unreadable(Exception):
+    """A layer's values that cannot be summarized, as those within ``torch.func``: the pass ends there."""
+
+
 @dataclass(frozen=True, eq=False)
 class Recorded:
     """A pass: its trace, and what the module returned (None where the pass ended early)."""
@@ -42,7 +46,9 @@ class Recorded:
     output: Any = None
 
 
-def trace(module: torch.nn.Module, x: Any, *, device: str | None = None, target: int | None = None) -> Trace:
+def trace(
+    module: torch.nn.Module, x: Any, *, device: str | torch.device | None = None, target: int | None = None
+) -> Trace:
     """The distribution of every layer's output in one pass of ``module(x)``.
 
     ``x`` is a tensor or a numpy array; a tuple for a module of several inputs, a dict for inputs by name. The pass runs
@@ -55,6 +61,9 @@ def trace(module: torch.nn.Module, x: Any, *, device: str | None = None, target:
 
     The module is left exactly as it was: parameters, buffers, attributes, modes, hooks, gradients; so are x and
     torch's random numbers. Where the forward fails, the trace holds the layers up to there and ``error`` says why.
+
+    Functions made by ``torch.compile`` run as they are written. What ``torch.func`` transforms (vmap, grad) is not
+    followed; where its values would be those of a layer, the pass ends, as they cannot be read.
 
     Raises TypeError for what is no module or no tensor, ValueError for a device that is not here, and for a target
     where the output is not (N, classes).
@@ -71,7 +80,7 @@ def record(
     module: torch.nn.Module,
     x: Any,
     *,
-    device: str | None = None,
+    device: str | torch.device | None = None,
     target: int | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
@@ -85,6 +94,11 @@ def record(
     ``watch(number, values)`` is shown every output before anything overwrites it, number -1 first for the input; it may
     raise :class:`Enough`.
     """
+    device = None if device is None else str(device)
+    if target is not None and not isinstance(target, int):
+        raise TypeError(
+            f"target = {target!r}: a class is a whole number, such as 3, or {TOP} for each sample's highest."
+        )
     with torch.inference_mode(False), torch.set_grad_enabled(target is not None):
         runs = placed(module, device)
         kept = Kept(runs)
@@ -130,13 +144,16 @@ class _Pass:
         except Enough:
             output = None
         except Exception as failed:
-            if failed is self.recorder.stopped:
+            if failed is self.recorder.stopped and not isinstance(failed, _Unreadable):
                 raise
             error = self.explained(failed)
         if target is not None and not error and output is not None:
             error = self.back(output, target)
-        if self.recorder.stopped is not None and not isinstance(self.recorder.stopped, Enough):
-            raise self.recorder.stopped
+        stopped = self.recorder.stopped
+        if isinstance(stopped, _Unreadable):
+            error = error or self.explained(stopped)
+        elif stopped is not None and not isinstance(stopped, Enough):
+            raise stopped
         kind = str(first.dtype).removeprefix("torch.")
         found = Trace(self.layers(), layer, type(self.module).__name__, mode, first.device.type, kind, error)
         return Recorded(found, mapped(output, torch.Tensor.detach))
@@ -150,7 +167,10 @@ class _Pass:
 
     def seen(self, number: int, draft: Draft, output: torch.Tensor) -> torch.Tensor:
         values = output.detach()
-        measured = summarized(values, draft.channel_axis)
+        try:
+            measured = summarized(values, draft.channel_axis)
+        except (RuntimeError, TypeError) as error:
+            raise _Unreadable(f"the values of {draft.name} cannot be read ({first_line(error)})") from error
         measured["saturated"] = draft.saturated
         self.measured.append(measured)
         self.shown(number, values)
@@ -185,7 +205,12 @@ class _Pass:
 
     def back(self, output: Any, target: int) -> str:
         """The backward pass from a class's scores; what went wrong in it, in a sentence."""
-        if not isinstance(output, torch.Tensor) or output.ndim != 2 or not output.is_floating_point():
+        if (
+            not isinstance(output, torch.Tensor)
+            or output.ndim != 2
+            or not output.is_floating_point()
+            or not output.shape[1]
+        ):
             has = (
                 f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
             )

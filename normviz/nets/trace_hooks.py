@@ -1,17 +1,44 @@
-"""Hearing when modules are called, on one thread, without a hook on any of them."""
+"""Hearing when modules are called, on one thread, without a hook on any of them, and as they are written."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch.nn.modules import module as hooks
 
 _REGISTERING = threading.Lock()
+
+
+class _Uncompiled:
+    """While any thread is within, ``torch.compile`` leaves functions as they are written.
+
+    What it makes of them calls no function of torch, and it would compile those who listen too. torch has one such
+    setting for all threads, so the first one to come sets it and the last one to go puts it back.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.within, self.setting = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            # Who compiles has loaded this; for others it would take a second.
+            if not self.within and "torch._dynamo" in sys.modules:
+                self.setting.enter_context(torch.compiler.set_stance("force_eager"))
+            self.within += 1
+
+    def __exit__(self, *_: Any) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self.setting.close()
+
+
+uncompiled = _Uncompiled()
 
 
 @contextmanager

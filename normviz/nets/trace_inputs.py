@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.parameter import is_lazy
 
 from normviz.nets.devices import devices
 from normviz.nets.trace_ops import tensors
@@ -29,6 +30,10 @@ def placed(module: Any, device: str | None) -> torch.nn.Module:
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError(
             "A TorchScript module does not show what it computes: give the torch.nn.Module that it was made from."
+        )
+    if any(map(is_lazy, (*module.parameters(), *module.buffers()))):
+        raise ValueError(
+            "The module has lazy parameters, which get their shapes in its first pass: call module(x) once before."
         )
     if device is None:
         return module
@@ -103,6 +108,14 @@ def _own(value: Any, where: torch.device | None, known: set[torch.dtype]) -> Any
             tensor = tensor.to(min(known, key=str) if torch.float32 not in known else torch.float32)
         return tensor.to(where) if where is not None else tensor
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_nested or value.is_meta:
+            kind = (
+                "nested" if value.is_nested else "on the meta device" if value.is_meta else str(value.layout)
+            )
+            raise TypeError(
+                f"The input is a tensor that is {kind.removeprefix('torch.')}: one that holds every value is needed, "
+                "such as x.to_dense()."
+            )
         if (
             value.is_floating_point()
             and known

@@ -5,8 +5,9 @@ numpy would a dozen times; numba compiles them. Sums are in float64, of what lie
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import numba
@@ -26,17 +27,40 @@ _SUMS = {"reassoc", "contract", "nsz"}
 _AT_ONCE, _PAIRS = 4096, 512
 
 
-def _compiled(fastmath: set[str] | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile when first called, about half a second each, and keep that beside this file or in the user's cache."""
+#: What reading a damaged file raises, and writing one where there is no room.
+_UNKEPT = (
+    OSError,
+    EOFError,
+    ImportError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+)
 
-    def compile_it(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled = partial(numba.njit, function, nogil=True, fastmath=fastmath or False)
+
+class _Compiled:
+    """A function that is compiled when first called, and kept beside this file or in the user's cache."""
+
+    def __init__(self, function: Callable[..., Any], fastmath: set[str] | None = None) -> None:
+        self.here: Any = numba.njit(function, nogil=True, fastmath=fastmath or False)
         try:
-            return compiled(cache=True)
-        except RuntimeError:  # there is no folder to keep it in: it is compiled in every process
-            return compiled()
+            self.kept: Any = numba.njit(function, nogil=True, fastmath=fastmath or False, cache=True)
+        except RuntimeError:  # there is no folder to keep it in
+            self.kept = self.here
 
-    return compile_it
+    def __call__(self, *given: Any) -> Any:
+        try:
+            return self.kept(*given)
+        except _UNKEPT:  # none of these is raised by the functions below
+            if self.kept is self.here:
+                raise
+            # What is kept is of no use: the next process writes it anew, this one compiles for itself.
+            with suppress(*_UNKEPT):
+                self.kept._cache.flush()
+            self.kept = self.here
+            return self.kept(*given)
 
 
 def row_moments(rows: Values, channels: int) -> Moments:
@@ -48,7 +72,7 @@ def row_moments(rows: Values, channels: int) -> Moments:
     >>> low, high, mean.tolist(), var.tolist()
     (0.0, 3.0, [2.0, 0.0], [1.0, 0.0])
     """
-    return _moments(rows, channels, _rows)
+    return _moments(rows, channels, _ROWS)
 
 
 def column_moments(columns: Values) -> Moments:
@@ -58,7 +82,7 @@ def column_moments(columns: Values) -> Moments:
     >>> low, high, mean.tolist(), var.tolist()
     (-3.0, 2.0, [1.5, -1.5], [0.25, 2.25])
     """
-    return _moments(columns, columns.shape[1], _columns)
+    return _moments(columns, columns.shape[1], _COLUMNS)
 
 
 def _moments(values: Values, channels: int, kernel: Callable[..., Any]) -> Moments:
@@ -86,11 +110,10 @@ def counted(flat: Values, exponent: int, first: int) -> tuple[Counts, int]:
     # Rounded down before a division: a small negative number would become -0 and fall into the bin above.
     times, over = kind(2.0 ** max(0, -exponent)), kind(2.0 ** min(0, -exponent))
     counts = np.zeros(BINS, np.int64)
-    zeros = _count(flat, times, over, np.int32(first), np.empty(_PAIRS, np.uint16), counts)
+    zeros = _COUNT(flat, times, over, np.int32(first), np.empty(_PAIRS, np.uint16), counts)
     return counts, int(zeros)
 
 
-@_compiled(_SUMS)
 def _rows(rows: Values, bits: Any, turned: Any, extremes: Any, mean: FloatArray, var: FloatArray, sums: FloatArray,
           ) -> None:  # fmt: skip
     low, high = extremes[0], extremes[1]
@@ -116,7 +139,6 @@ def _rows(rows: Values, bits: Any, turned: Any, extremes: Any, mean: FloatArray,
     _divided(mean, var, sums, rows.size // channels)
 
 
-@_compiled(_SUMS)
 def _columns(columns: Values, bits: Any, turned: Any, extremes: Any, mean: FloatArray, var: FloatArray,
              sums: FloatArray) -> None:  # fmt: skip
     low, high = extremes[0], extremes[1]
@@ -134,7 +156,7 @@ def _columns(columns: Values, bits: Any, turned: Any, extremes: Any, mean: Float
     _divided(mean, var, sums, columns.shape[0])
 
 
-@_compiled()
+@numba.njit(nogil=True)
 def _divided(mean: FloatArray, var: FloatArray, sums: FloatArray, count: int) -> None:
     """From x_0, the sum of (x - x_0)^2 and that of x - x_0 to the mean and the variance."""
     for channel in range(mean.size):
@@ -143,7 +165,6 @@ def _divided(mean: FloatArray, var: FloatArray, sums: FloatArray, count: int) ->
         var[channel] = max(var[channel] / count - apart * apart, 0.0)
 
 
-@_compiled()
 def _count(flat: Values, times: Any, over: Any, first: Any, pairs: Any, counts: Counts) -> int:
     # Two values are counted as one number, and neighbouring numbers in tables of their own: no addition waits for the
     # one before it. Numbers are cut to the tables' size: values that another thread changes meanwhile break nothing.
@@ -170,3 +191,6 @@ def _count(flat: Values, times: Any, over: Any, first: Any, pairs: Any, counts: 
             counts[pair // BINS] += found
             counts[pair % BINS] += found
     return zeros
+
+
+_ROWS, _COLUMNS, _COUNT = _Compiled(_rows, _SUMS), _Compiled(_columns, _SUMS), _Compiled(_count)

@@ -181,7 +181,7 @@ def attributes(module: torch.nn.Module) -> dict[str, Any]:
     """A module's arguments, by the names under which it keeps them."""
     found = {name: value for name, value in vars(module).items() if not name.startswith("_")}
     if getattr(module, "running_mean", None) is None:
-        del found["training"]  # it looks at its input in either mode
+        found.pop("training", None)  # it looks at its input in either mode
     return {**found, "weight": getattr(module, "weight", None)}
 
 

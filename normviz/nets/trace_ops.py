@@ -102,9 +102,9 @@ def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Te
 
 
 def floating(found: Iterable[torch.Tensor]) -> torch.Tensor | None:
-    """The first of these tensors that holds floating numbers."""
+    """The first of these tensors that holds floating numbers, all of them: no sparse or nested one."""
     for one in found:
-        if one.is_floating_point():
+        if one.is_floating_point() and one.layout is torch.strided and not one.is_nested:
             return one
     return None
 
@@ -156,7 +156,7 @@ def carried_axis(function: Function, args: tuple[Any, ...], kwargs: Mapping[str,
     if name == "__get__" and before.shape == result.shape and before.stride() == result.stride():
         return axis
     # The same rearrangement of a tensor whose lengths tell its axes apart.
-    probe = function(torch.empty(()).expand(_PROBE[: before.ndim]), *rest, **kwargs)
+    probe = function(torch.empty((), dtype=before.dtype).expand(_PROBE[: before.ndim]), *rest, **kwargs)
     return tuple(probe.shape).index(_PROBE[axis])
 
 

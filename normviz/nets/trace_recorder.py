@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode
 from normviz.nets import trace_norms, trace_ops
 from normviz.nets.trace_activations import activation_knobs
 from normviz.nets.trace_drafts import Ahead, Call, Draft, joined, names
-from normviz.nets.trace_hooks import modules_heard
+from normviz.nets.trace_hooks import modules_heard, uncompiled
 from normviz.nets.trace_marks import NONE, Marks, Read
 from normviz.nets.trace_ops import Facts, Function, arguments, floating, tensors
 from normviz.nets.trace_products import multiply_adds
@@ -61,7 +61,7 @@ class Recorder(TorchFunctionMode):
     @contextmanager
     def around(self) -> Iterator[None]:
         """See what the pass in this block computes."""
-        with modules_heard(self._enter, self._leave), self:
+        with uncompiled, modules_heard(self._enter, self._leave), self:
             yield
 
     def start(self, values: Any, axis: Callable[[torch.Tensor], int | None]) -> None:

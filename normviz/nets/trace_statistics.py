@@ -31,7 +31,7 @@ def summarized(values: torch.Tensor, axis: int | None) -> Measured:
     >>> seen["channel_mean"].tolist(), seen["channel_var"].tolist(), seen["zeros"]
     ([2.0, -1.0], [1.0, 1.0], 1)
     """
-    values = values.detach().cpu()
+    values = values.detach().cpu().resolve_neg()
     if values.dtype in _HALF:
         values = values.float()
     total = values.numel()

@@ -1,0 +1,166 @@
+"""Modules that torch itself treats in another way: compiled, scripted, sparse, lazy, transformed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from normviz.nets.trace import trace
+from normviz.traces import Trace
+
+
+class Does(nn.Module):
+    """A module whose forward is this function of its linear layer and x."""
+
+    def __init__(self, does: Callable[[nn.Module, torch.Tensor], Any]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear, self.does = nn.Linear(3, 3), does
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.does(self.linear, x)
+
+
+class Backend:
+    """Counts how often something is compiled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        self.count += 1
+        return graph.forward
+
+
+def ops(found: Trace) -> list[tuple[str, str]]:
+    return [(layer.name, layer.op) for layer in found.layers]
+
+
+X = torch.arange(6.0).view(2, 3)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Using `torch.compile:UserWarning"
+)  # torch's, where hooks are on all modules
+@pytest.mark.parametrize("warm", [False, True])
+def test_compiled_modules_run_as_they_are_written(warm: bool) -> None:
+    torch._dynamo.reset()
+    backend = Backend()
+    first, relu = nn.Linear(3, 3), nn.ReLU()
+    plain = trace(nn.Sequential(first, relu), X)
+    parts: list[Any] = [first, torch.compile(relu, backend=backend)]
+    whole: Any = torch.compile(nn.Sequential(*parts), backend=backend)
+    if warm:
+        whole(X)
+    before = backend.count
+    found = trace(whole, X)
+    assert ops(found) == [("_orig_mod.0", "linear"), ("_orig_mod.1._orig_mod", "relu")]
+    for a, b in zip(found.layers, plain.layers, strict=True):
+        assert a.histogram == b.histogram and np.array_equal(a.channel_mean, b.channel_mean)
+    assert backend.count == before
+    whole(X)
+    assert (backend.count > 0) and (warm or backend.count > before)
+
+
+def test_threads_that_trace_leave_compiling_as_it_was() -> None:
+    torch._dynamo.reset()
+    backend = Backend()
+    net = torch.compile(nn.Linear(3, 3), backend=backend)
+    threads = [threading.Thread(target=trace, args=(nn.Sequential(nn.Linear(3, 3)), X)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    net(X)
+    assert backend.count == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripted_children_are_one_layer() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), torch.jit.trace(nn.Linear(3, 3), X), torch.jit.script(nn.ReLU()))
+    found = trace(net, X)
+    assert found.error == "" and len(found.layers) == 3
+    expected = net(X).detach().numpy()
+    assert found.layers[2].mean == pytest.approx(expected.mean(dtype=np.float64))
+
+
+def test_parts_of_complex_numbers_are_followed() -> None:
+    found = trace(Does(lambda linear, x: linear(torch.fft.fft(x).imag)), X)
+    assert found.error == "" and found.layers[-1].op == "linear"
+
+
+def test_sparse_values_between_layers_are_no_layer_of_their_own() -> None:
+    found = trace(Does(lambda linear, x: linear(torch.relu(x).to_sparse().to_dense())), X)
+    assert found.error == "" and ops(found)[0] == ("relu", "relu") and ops(found)[-1] == ("linear", "linear")
+
+
+def vmapped(linear: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """What a transformation computes with a layer's values has no values of its own yet."""
+    y: torch.Tensor = linear(x)
+    return torch.vmap(lambda row: row + y)(x)
+
+
+def test_a_pass_ends_where_values_cannot_be_read() -> None:
+    found = trace(Does(vmapped), X)
+    assert ops(found) == [("linear", "linear")]
+    assert found.error.startswith("The pass ended after layer 1") and "cannot be read" in found.error
+
+
+def test_that_the_values_cannot_be_read_is_told_where_the_module_goes_on() -> None:
+    def goes_on(linear: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return vmapped(linear, x)
+        except Exception:
+            return x
+
+    assert "cannot be read" in trace(Does(goes_on), X).error
+
+
+def test_values_that_are_negative_by_a_mark_are_read() -> None:
+    found = trace(Does(lambda linear, x: torch._neg_view(linear(x)) + 0), X)
+    assert found.error == "" and found.layers[1].mean == pytest.approx(-found.layers[0].mean)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.eye(3).to_sparse(), "sparse_coo"),
+        (torch.eye(3, device="meta"), "on the meta device"),
+        (torch.nested.nested_tensor([torch.ones(3), torch.ones(3)], layout=torch.jagged), "nested"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_an_input_without_all_its_values_is_refused(x: torch.Tensor, said: str) -> None:
+    with pytest.raises(TypeError, match=f"^The input is a tensor that is {said}.*such as x.to_dense"):
+        trace(nn.ReLU(), x)
+
+
+def test_lazy_modules_are_refused_until_they_have_shapes() -> None:
+    net = nn.Sequential(nn.LazyLinear(4))
+    with pytest.raises(ValueError, match=r"lazy parameters.*call module\(x\) once before"):
+        trace(net, X)
+    net(X)
+    assert ops(trace(net, X)) == [("0", "linear")]
+
+
+def test_a_device_may_be_torchs() -> None:
+    assert trace(nn.ReLU(), X, device=torch.device("cpu")).device == "cpu"
+    with pytest.raises(ValueError, match="The device '0' is not on this machine"):
+        trace(nn.ReLU(), X, device=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("target", [1.0, "a", [1]])
+def test_a_target_is_a_whole_number(target: Any) -> None:
+    with pytest.raises(TypeError, match="a class is a whole number"):
+        trace(nn.Linear(3, 3), X, target=target)
+
+
+def test_a_target_needs_classes() -> None:
+    with pytest.raises(ValueError, match=r"shape \(2, 0\): a backward pass from a class needs"):
+        trace(Does(lambda linear, x: linear(x)[:, :0] * 1), X, target=-1)
