@@ -1,8 +1,9 @@
 """Two traces side by side: which layers answer one another, and which of them changed most.
 
-Layers are matched by name: the module's path stays where its operation changes, so a Batch Norm is compared with the
-Group Norm that replaced it. How far two distributions lie apart is told from their histograms on common bins p and q
-(shares, which add up to 1), the finest bins that hold both:
+Layers of one kind are matched by name: the module's path stays where its operation changes, so a Batch Norm is compared
+with the Group Norm that replaced it. Sums, products and what is of no kind are matched with the same operation only.
+How far two distributions lie apart is told from their histograms on common bins p and q (shares, which add up to 1),
+the finest bins that hold both:
 
     total variation = 1/2 sum_i |p_i - q_i|                from 0 (the same) to 1 (no bin in common), without a unit
     Wasserstein-1   = width * sum_i |P_i - Q_i|            P, Q: the shares up to bin i; in units of the values
@@ -30,6 +31,8 @@ from normviz.reference import FloatArray
 from normviz.traces import LayerTrace, Trace
 
 Both = tuple[float, float]
+#: The kinds whose operations do not stand in for one another: a sum is no product.
+APART = ("combine", "other")
 
 
 @dataclass(frozen=True)
@@ -127,16 +130,20 @@ def _shares(one: Histogram, both: Histogram) -> FloatArray:
 
 
 def _matched(first: Trace, second: Trace) -> Iterator[tuple[int, int]]:
-    """Layers of one name, the n-th with the n-th; then those left over whose modules both have one layer left."""
+    """Layers of one name and sort, the n-th with the n-th; then those left over, by module and sort in the same way."""
     left = _match(
-        list(range(len(first.layers))), list(range(len(second.layers))), first, second, lambda x: x.name
+        list(range(len(first.layers))),
+        list(range(len(second.layers))),
+        first,
+        second,
+        lambda x: f"{x.name} {sort_of(x)}",
     )
     yield from left
     used = ({i for i, _ in left}, {k for _, k in left})
     rest = [
         [n for n in range(len(t.layers)) if n not in u] for t, u in zip((first, second), used, strict=True)
     ]
-    yield from _match(rest[0], rest[1], first, second, lambda x: f"{module_of(x)} {x.kind}")
+    yield from _match(rest[0], rest[1], first, second, lambda x: f"{module_of(x)} {sort_of(x)}")
 
 
 def _match(
@@ -154,6 +161,15 @@ def _counted(
         name = key(trace.layers[number])
         yield number, (name, seen[name])
         seen[name] += 1
+
+
+def sort_of(layer: LayerTrace) -> str:
+    """What a layer has in common with all that may answer it: its kind, or its operation, in place or not.
+
+    >>> [sort_of(LayerTrace.of("x", op, [[0.0]])) for op in ("relu", "gelu", "add_", "mul", "log")]
+    ['activation', 'activation', 'combine add', 'combine mul', 'other log']
+    """
+    return f"{layer.kind} {layer.op.rstrip('_')}" if layer.kind in APART else layer.kind
 
 
 def module_of(layer: LayerTrace) -> str:

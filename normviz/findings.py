@@ -75,7 +75,7 @@ def _order(finding: Finding) -> tuple[bool, bool, bool, int]:
 def _written(key: str, value: float | int | str) -> str:
     if isinstance(value, str):
         # It stands in backticks: nothing in it is read as Markdown.
-        return value.replace("`", "'").replace("\n", " ")
+        return " ".join(value.replace("`", "'").split())
     if key.startswith("share"):
         return f"{100 * value:.3g}"
     return f"{value:,}" if isinstance(value, int) else _amount(value)

@@ -116,6 +116,15 @@ def test_another_activation_in_the_same_module_answers_it() -> None:
     assert changes(a, c).only_second == (1,)
 
 
+@pytest.mark.parametrize("name", ["", "same"])
+def test_another_operation_of_no_kind_answers_none(name: str) -> None:
+    first = chain(*(layer(name or op, op, X) for op in ("mul", "log", "add_", "max_pool2d")))
+    second = chain(*(layer(name or op, op, X) for op in ("add", "sin", "avg_pool2d")))
+    found = changes(first, second)
+    assert [pair.numbers for pair in found.in_order] == [(2, 0), (3, 2)]
+    assert (found.only_first, found.only_second) == ((0, 1), (1,))
+
+
 def test_a_name_without_its_operation_is_the_module() -> None:
     cases = {
         ("a.b.add", "add"): "a.b",

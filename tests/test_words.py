@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -64,6 +65,24 @@ def differences(english: dict[str, str], chinese: dict[str, str]) -> Iterator[st
             yield f"{key}: Chinese in en: {en!r}"
 
 
+def unbold(text: str) -> Iterator[str]:
+    """The bold signs that Markdown leaves as asterisks: CommonMark 0.31, 6.2, left- and right-flanking.
+
+    A sentence may be followed by another one without a space, so the end of a text is taken for a letter. Of what is
+    filled in, a letter as well is expected: numbers with a sign need a space around the bold part.
+    """
+    shown = re.sub(r"`[^`]*`", "x", re.sub(r"\{[^{}]*\}", "x", text))
+    for count, sign in enumerate(re.finditer(r"\*\*", shown)):
+        before, after = shown[: sign.start()][-1:] or " ", shown[sign.end() :][:1] or "x"
+        inner, outer = (before, after) if count % 2 else (after, before)
+        if inner.isspace() or (_punctuation(inner) and not (outer.isspace() or _punctuation(outer))):
+            yield f"{before}**{after}"
+
+
+def _punctuation(sign: str) -> bool:
+    return unicodedata.category(sign)[0] in "PS"
+
+
 def test_both_languages_have_the_same_files() -> None:
     english, chinese = ({path.name for path in (TEXT / lang).iterdir()} for lang in ("en", "zh"))
     assert english == chinese
@@ -100,3 +119,13 @@ def test_names_formulas_and_numbers_need_no_translation() -> None:
     assert list(differences(same, same)) == []
     assert dict(flat(nested)) == {"cube.lead": "**{n:,}** cells share", "list.0": "one", "list.1": "two"}
     assert placeholders("{n:,} of {shape[0]} {{x}}") == {"n", "shape"}
+
+
+@pytest.mark.parametrize("text", ["**随机权重。**", "**甲。**乙", "甲**（乙）**", "甲**“乙”** 丙", "**一 **"])
+def test_a_bold_sign_that_stays_an_asterisk_is_found(text: str) -> None:
+    assert list(unbold(text))
+
+
+def test_every_bold_part_is_bold() -> None:
+    assert list(unbold("**甲**。乙 **{n} %** 丙，**（丁）**。**戊**")) == []
+    assert {key: found for key, text in read("zh").items() if (found := list(unbold(text)))} == {}

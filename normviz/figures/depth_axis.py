@@ -14,6 +14,8 @@ from normviz.reference import FloatArray
 POWERS = 30.0
 #: The share of the height kept for values at 0 on an axis of powers, and for those that are no number.
 FOOT = 0.12
+#: What is smaller counts as 0: a power of ten below it would be no number.
+SMALLEST = 1e-300
 #: The least distance of two numbers, as a share of the height.
 GAP = 0.16
 
@@ -35,7 +37,7 @@ class DepthAxis:
 
     def place(self, values: FloatArray) -> FloatArray:
         """Where these values are drawn; NaN where they have no place."""
-        values = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
+        values = np.where(np.isfinite(values), _bounded(values), np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             if self.kind == "log":
                 placed = np.log10(np.where(values > 0, values, np.nan))
@@ -58,7 +60,7 @@ def depth_axis(values: FloatArray, *, signed: bool = False, share: bool = False)
     >>> depth_axis(np.array([1.0, 1e-6])).kind, depth_axis(np.array([1.0, 2.0])).kind
     ('log', 'plain')
     """
-    known = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
+    known = _bounded(values[np.isfinite(values)])
     lost = not np.isfinite(values).all()
     if share:
         return _framed("plain", 0.0, 1.0, ([0.0, 0.5, 1.0], ["0%", "50%", "100%"]), lost)
@@ -80,6 +82,11 @@ def depth_axis(values: FloatArray, *, signed: bool = False, share: bool = False)
         numbers = [v for v in numbers if v and low <= math.log10(v) <= high]
     ticks = [math.log10(v) for v in numbers], [read(v) for v in numbers]
     return _framed("log", low, high, ticks, lost, zero=bool((known == 0).any()))
+
+
+def _bounded(values: FloatArray) -> FloatArray:
+    """The same within what can be drawn."""
+    return np.where(np.abs(values) < SMALLEST, 0.0, np.clip(values, -LARGEST, LARGEST))
 
 
 def _signed(known: FloatArray, lost: bool) -> DepthAxis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ TITLE = 30
 MARGIN = {"l": 54, "r": 12, "b": 48}
 #: Fewer values than this have dots on their line.
 DOTS = 40
+#: At most so many numbers of layers.
+TICKS = 8
 #: What is clicked must not make the rest paler.
 KEPT: dict[str, Any] = {"unselected": {"marker": {"opacity": 1}}}
 UNSEEN: dict[str, Any] = {"selected": {"marker": {"opacity": 0}}, "unselected": {"marker": {"opacity": 0}}}
@@ -96,14 +99,24 @@ def frame_panel(
     )  # fmt: skip
 
 
+def whole(layers: int) -> list[int]:
+    """Which layers' numbers an axis shows: every 1, 2 or 5 times a power of ten, at most 8.
+
+    >>> whole(3), whole(60)
+    ([0, 1, 2], [0, 10, 20, 30, 40, 50])
+    """
+    steps = (m * 10**power for power in itertools.count() for m in (1, 2, 5))
+    return list(range(0, layers, next(step for step in steps if layers <= TICKS * step)))
+
+
 def frame(
     figure: Figure, layers: int, inner: float, lowest: int, title: str, key: Sequence[str], room: int = 0
 ) -> Figure:
     """The axis of layers below the panel ``lowest``, the legend, and ``room`` pixels between it and the panels."""
     figure.update_xaxes(
         **AXIS, **HOVERED, showspikes=True, spikemode="across", range=[-0.7, layers - 0.3], showgrid=False,
-        showline=True, linecolor=BASELINE, anchor=y_name(lowest), nticks=8, tickformat="d", tickfont={"size": 12.5},
-        automargin=False,
+        showline=True, linecolor=BASELINE, anchor=y_name(lowest), tickvals=whole(layers),
+        tickfont={"size": 12.5}, automargin=False,
     )  # fmt: skip
     figure.add_annotation(
         xref="paper", yref="paper", x=1, y=0, xanchor="right", yanchor="top", yshift=-25, showarrow=False,

@@ -18,8 +18,11 @@ from normviz.traces import LayerTrace
 Words = Mapping[str, str]
 
 #: Pixels: a row, one of many (more than so many), what of it stays free for its name, and a heading with its numbers.
-ROW, SLIM, MANY, FREE, HEADING, BAND = 50, 42, 24, 10, 42, 20
-TOP, BOTTOM, LEFT = 50, 10, 14
+ROW, SLIM, MANY, FREE, HEADING, BAND = 52, 44, 24, 15, 42, 20
+#: Above the rows; the axis' numbers need more where no heading says them.
+TOP, NUMBERS, BOTTOM, LEFT = 50, 20, 10, 14
+#: The size of a row's name, which has the free pixels for its own.
+NAME = 12
 #: Letters of a name that fit on a phone.
 LONGEST = 36
 
@@ -110,7 +113,7 @@ def stack(
     middles = [-top - high / 2 for top in tops]
     text: list[tuple[float, float, str, str, float]] = []
     text += [
-        (low, -top - 4, _short(row.name), "bottom right", 12.5) for row, top in zip(rows, tops, strict=True)
+        (low, -top - 2, _short(row.name), "bottom right", NAME) for row, top in zip(rows, tops, strict=True)
     ]
     text += [(low, -top - 6, f"<b>{_short(title)}</b>", "bottom right", 15) for top, title in headings]
     ticks = list(zip(*axis.ticks, strict=True))
@@ -124,7 +127,8 @@ def stack(
     figure.update_layout(shapes=_lines(tops, headings, high))
     beyond = max((outside(layer.histogram, axis) for row in rows for layer in row.both if layer), default=0.0)
     numbers = tuple(row.number for row in rows)
-    upper = {number: TOP + top for number, top in zip(numbers, tops, strict=True)}
+    above = figure.layout.margin.t
+    upper = {number: above + top for number, top in zip(numbers, tops, strict=True)}
     return Ridge(figure, axis, numbers, upper, high, beyond)
 
 
@@ -222,9 +226,10 @@ def _frame(
     value = words["value"]
     if axis.linear is not None:
         value = words["value_log"].format(linear=read(axis.linear))
-    legend(figure, key, f"<i>{value}</i>", size=13.5, yshift=2 if headed else 16)
+    legend(figure, key, f"<i>{value}</i>", size=13.5, yshift=2 if headed else 2 + NUMBERS)
+    above = TOP if headed else TOP + NUMBERS
     figure.update_layout(
-        height=TOP + max(total, 1) + BOTTOM, margin={"l": LEFT, "r": right, "t": TOP, "b": BOTTOM}
+        height=above + max(total, 1) + BOTTOM, margin={"l": LEFT, "r": right, "t": above, "b": BOTTOM}
     )
     figure.update_xaxes(
         **{**AXIS, "showticklabels": not headed}, range=axis.range, tickvals=places, ticktext=said, tickangle=0,

@@ -14,6 +14,8 @@ from normviz.traces import LayerTrace
 
 #: Where before and after differ in height, the lower one reaches at least one part in so many of the row.
 CUT = 6.0
+#: Exact zeros are so wide on a logarithmic axis, as a share of it: a few pixels, where the bin that holds 0 is a block.
+THIN = 0.006
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
     """The densities of a layer's values over the axis; None where no value lies on it.
 
     A density is the share of the layer's finite values in a bin, over the bin's width as it is drawn, so that the area
-    of the steps is the share of the values, on a logarithmic axis as well.
+    of the steps is the share of the values, on a logarithmic axis as well. There exact zeros stand in a thin step of
+    their own at 0, and what is left of the bin of 0 is spread over the bin.
     """
     h = layer.histogram
     if not h.total:
@@ -49,9 +52,15 @@ def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
     heights = h.counts[first:last] / (h.total * widths)
     body = heights.copy()
     zero = -h.first - first
-    if 0 <= zero < len(body):
+    there = 0 <= zero < len(body)
+    if there:
         body[zero] = max(0, int(h.counts[first + zero]) - layer.zeros) / (h.total * widths[zero])
     peak = float(body.max()) or float(heights.max())
+    thin = THIN * (high - low)
+    if there and layer.zeros and axis.linear is not None and widths[zero] > thin:
+        spike = body[zero] + layer.zeros / (h.total * thin)
+        heights = np.insert(body, zero, spike)
+        placed = np.insert(placed, zero + 1, placed[zero] + thin)
     if placed[-1] - placed[0] < least:
         placed = np.linspace(placed[0], placed[0] + least, len(placed))
     return Outline(placed, heights, peak)

@@ -20,6 +20,10 @@ NARROW = 0.012
 LARGEST = 1e300
 #: At most so many numbers at either side of 0.
 TICKS = 3
+#: The least distance of two numbers of a logarithmic axis, as a share of it: a phone's axis is some 240 pixels long.
+GAP = 0.15
+#: A bell whose standard deviation is more than so many times the plain part looks like two hills with a valley.
+HILLS = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class ValueAxis:
         """Round numbers along the axis: where they are drawn, and as they are read.
 
         >>> ValueAxis(-2.0, 30.0, 0.1).ticks[1]
-        ['−1', '−0.1', '0', '0.1', '1', '10']
+        ['−1', '0', '1', '10']
         >>> ValueAxis(-2.0, 1.0).ticks[1]
         ['−2', '−1.5', '−1', '−0.5', '0', '0.5', '1']
         """
@@ -62,10 +66,18 @@ class ValueAxis:
 
     def _powers(self) -> list[float]:
         assert self.linear is not None
+        low, high = self.range
+        room, largest = GAP * (high - low), max(-self.low, self.high)
         least = round(math.log10(self.linear))
-        most = math.floor(math.log10(max(-self.low, self.high, self.linear)) + 1e-9)
-        step = max(1, math.ceil((most - least + 1) / TICKS))
-        sizes = [10.0**p for p in range(most, least - 1, -step)][::-1]
+        most = math.floor(math.log10(max(largest, self.linear)) + 1e-9)
+        sizes: list[float] = []
+        # Threes between the powers where there is room; fewer powers where there is not.
+        for step in range(most - least + 2):
+            powers = [10.0**p for p in range(most, least - 1, -max(step, 1))][::-1]
+            threes = [] if step else [3 * v for v in powers if 1e-3 <= v < 1e4]
+            sizes = sorted(v for v in powers + threes if self.place(v) >= room and v <= largest)
+            if len(sizes) <= TICKS and (np.diff(self.place(sizes)) >= room).all():
+                break
         both = [-v for v in reversed(sizes)] + [0.0] + sizes
         return [v for v in both if self.low <= v <= self.high]
 
@@ -74,7 +86,8 @@ def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> Valu
     """The axis that holds 99.85% of the mean of these distributions, and 0.
 
     ``log`` says whether it is logarithmic (asinh); None: where a tenth of the distributions would be too narrow to be
-    seen on a plain one. It is linear up to the power of ten that most distributions exceed.
+    seen on a plain one. It is linear up to the power of ten that most distributions exceed, or beyond it, up to where
+    most distributions look like one hill, as long as the narrow ones can still be seen.
     """
     known = [h for h in histograms if h.total]
     if not known:
@@ -91,7 +104,14 @@ def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> Valu
         log = small < NARROW * (high - low)
     if not log:
         return ValueAxis(low, high)
-    return ValueAxis(low, high, power_below(small, max(-low, high)))
+    linear, largest = power_below(small, max(-low, high)), max(-low, high)
+    while sizes[len(sizes) // 2] > HILLS * linear:
+        wider = ValueAxis(low, high, linear * 10)
+        start, end = wider.range
+        if linear * 10 > largest / 10 or float(wider.place(small)) < NARROW * (end - start):
+            break
+        linear *= 10
+    return ValueAxis(low, high, linear)
 
 
 def power_below(usual: float, largest: float) -> float:

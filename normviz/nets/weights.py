@@ -63,6 +63,16 @@ def trained_norms(network: str) -> tuple[str, ...]:
     return tuple(norm for norm in NETWORKS[network].norms if trained_file(network, norm).is_file())
 
 
+def trained_as(network: str, norm: str = "") -> tuple[str, int]:
+    """The activation and the side of the input with which the weights in :func:`trained_file` were trained.
+
+    >>> trained_as("small_cnn")
+    ('relu', 32)
+    """
+    about = own_weights.read_header(trained_file(network, norm)).metadata
+    return about["activation"], NETWORKS[network].side
+
+
 def available(network: str, norm: str = "") -> tuple[str, ...]:
     """Where weights of this network with this norm ("": its own) can come from, the network's usual source first.
 

@@ -131,6 +131,15 @@ def weights_for(network: str, norm: str) -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=16, **HERE)
+def trained_as(network: str, norm: str) -> tuple[str, int]:
+    """The activation and the side with which the weights trained by this project were trained."""
+    with compute_slot():
+        from normviz.nets.weights import trained_as as read
+
+        return read(network, norm)
+
+
+@st.cache_data(max_entries=16, **HERE)
 def digits(count: int, seed: int) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
     """So many of the held-out digits, (8, 8, 3) each, drawn by the seed; and what they are."""
     with compute_slot():

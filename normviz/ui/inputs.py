@@ -17,6 +17,7 @@ from normviz.text.lookup import section
 from normviz.ui.cached import LARGEST_SIDE, PHOTOGRAPHS, Source, maps_of
 from normviz.ui.choices import Choices
 from normviz.ui.controls import number
+from normviz.ui.literal import file_name
 from normviz.ui.numbers import spoken
 from normviz.ui.parts import choose, default_source
 from normviz.ui.serving import compute_slot
@@ -156,36 +157,43 @@ def choose_uploads(c: Choices, hint: str, done: str) -> Uploads:
         key=f"uploads/{turn}",
     )
     if files:
-        read, problems = decode(c, files)
+        read, problems, notes = decode(c, files)
         # The widget would hold every file's bytes: a new key lets go of them.
         st.session_state["uploads/turn"] = turn + 1
         st.session_state["uploads/problems"] = problems
+        st.session_state["uploads/notes"] = notes
         if read:
             st.session_state["uploads"] = read
         st.rerun()
     for problem in st.session_state.get("uploads/problems", ()):
         st.error(problem, icon=":material/error:")
+    for note in st.session_state.get("uploads/notes", ()):
+        st.info(note, icon=":material/info:")
     if not kept:
         st.caption(hint)
         return {}
     with st.container(horizontal=True, vertical_alignment="center"):
         for picture in list(kept.values())[:MOST]:
-            st.image(picture, width=72)
+            st.image(square(picture), width=72)
         st.caption(c.say(done, count=len(kept)), width="content")
         if st.button(c.say("input.upload_remove"), icon=":material/delete:"):
             st.session_state["uploads"] = {}
-            st.session_state["uploads/problems"] = ()
+            st.session_state["uploads/problems"] = st.session_state["uploads/notes"] = ()
             st.rerun()
     return kept
 
 
-def decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: ignore[type-arg]
-    """The images in these files by their fingerprint, and a sentence for each that could not be read."""
+def decode(c: Choices, files: list) -> tuple[Uploads, list[str], list[str]]:  # type: ignore[type-arg]
+    """The images in these files by their fingerprint, a sentence for each that could not be read, and notes.
+
+    A note says which of the files are not used although they are sound: too many, or one picture twice.
+    """
     from normviz.nets.images import ImageError, load_image
 
     reasons = section(c.lang, "image_error")
     read: Uploads = {}
     problems = []
+    twice = 0
     for file in files[:MOST]:
         data = file.getvalue()
         try:
@@ -193,17 +201,28 @@ def decode(c: Choices, files: list) -> tuple[Uploads, list[str]]:  # type: ignor
                 picture = load_image(data, side=SIDE)
         except ImageError as problem:
             reason = reasons[problem.code].format(**problem.details)
-            problems.append(f"{_short(file.name)}{c.say('input.upload_colon')}{reason}")
+            problems.append(f"{file_name(file.name)}{c.say('input.upload_colon')}{reason}")
         else:
-            read[hashlib.sha256(data).hexdigest()] = np.asarray(picture, np.float32)
-    if len(files) > MOST:
-        problems.append(c.say("input.upload_most", most=MOST, count=len(files)))
+            fingerprint = hashlib.sha256(data).hexdigest()
+            twice += fingerprint in read
+            read[fingerprint] = np.asarray(picture, np.float32)
     if problems:
         problems[-1] += " " + c.say("input.upload_others" if read else "input.upload_stays")
-    return read, problems
+    notes = []
+    if len(files) > MOST:
+        notes.append(c.say("input.upload_most", most=MOST, count=len(files)))
+    if twice:
+        notes.append(c.say("input.upload_twice", count=twice))
+    return read, problems, notes
 
 
-def _short(name: str) -> str:
-    """A file's name as code, so that nothing in it is read as Markdown."""
-    clean = "".join(ch for ch in name if ch.isprintable() and ch != "`")
-    return f"`{clean[:60]}`"
+def square(picture: Tensor) -> Tensor:
+    """The centred square of an image (H, W, 3): a thumbnail of the whole of a thin one would have no height.
+
+    >>> square(np.zeros((3, 256, 3), np.float32)).shape
+    (3, 3, 3)
+    """
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]

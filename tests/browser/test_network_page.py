@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from sklearn.datasets import load_sample_image
 
+from tests.browser.conftest import NewPage
 from tests.browser.cube_look import address, choices_of, wait_address
 from tests.browser.ready import wait_ready
 
@@ -70,9 +71,42 @@ def test_a_click_on_a_row_opens_its_layer(page: Page, app_url: str) -> None:
     page.wait_for_function("new URL(location).searchParams.has('layer')")
     wait_ready(page)
     name = choices_of(page)["layer"]
-    heading = page.get_by_role("heading", name=name, exact=True)
-    expect(heading).to_be_in_viewport()
+    below_the_header(page, name)
     expect(page.locator(f"{RIDGE} .plot-container")).to_have_count(1)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844)])
+def test_an_opened_layer_is_not_under_the_header_and_leads_on(
+    new_page: NewPage, app_url: str, size: tuple[int, int]
+) -> None:
+    page = open_network(new_page(viewport={"width": size[0], "height": size[1]}), app_url)
+    page.locator(".st-key-ridge-after button:visible").first.click()
+    seen = set()
+    for _ in range(3):
+        page.wait_for_function("new URL(location).searchParams.has('layer')")
+        wait_ready(page)
+        name = choices_of(page)["layer"]
+        below_the_header(page, name)
+        seen.add(name)
+        after = page.locator(".st-key-below-after button:visible").first
+        expect(after).to_be_in_viewport(ratio=1)
+        after.click()
+        page.wait_for_function("name => new URL(location).searchParams.get('layer') !== name", arg=name)
+    assert len(seen) == 3
+
+
+def below_the_header(page: Page, name: str) -> None:
+    """The heading of that name is on the screen, and nothing lies over it."""
+    heading = page.get_by_role("heading", name=name, exact=True)
+    expect(heading).to_be_in_viewport(ratio=1)
+    page.wait_for_function(
+        """name => { const h = [...document.querySelectorAll('h3')].find(h => h.textContent.trim() === name);
+          if (!h) return false;
+          const b = h.getBoundingClientRect(), head = document.querySelector('[data-testid=stHeader]');
+          return b.top >= head.getBoundingClientRect().bottom && b.bottom <= innerHeight
+            && h.contains(document.elementFromPoint(b.left + 5, b.top + 5)); }""",
+        arg=name,
+    )
 
 
 def test_a_long_run_shows_its_layers_and_stops(page: Page, app_url: str) -> None:

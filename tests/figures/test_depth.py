@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import normviz as nv
@@ -56,6 +56,13 @@ def test_without_a_backward_pass_there_is_no_panel_of_gradients() -> None:
         nv.depth(Trace((), LayerTrace.of("x", "x", [[0.0]])))
 
 
+@pytest.mark.parametrize(("layers", "step"), [(1, 1), (3, 1), (8, 1), (9, 2), (68, 10), (174, 50)])
+def test_the_axis_of_layers_has_whole_numbers_of_layers_that_are_there(layers: int, step: int) -> None:
+    trace = of([np.full((2, 2), 1.0 + k) for k in range(layers)])
+    axis = lines(trace, (), (), words=ENGLISH, titles={}).layout.xaxis
+    assert list(axis.tickvals) == list(range(0, layers, step))
+
+
 def test_zeros_and_lost_values_have_marks_where_a_line_cannot_go() -> None:
     rng = np.random.default_rng(0)
     trace = of(
@@ -94,6 +101,9 @@ def test_findings_stand_above_their_layers_and_stages_behind() -> None:
     st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=30),
     st.sampled_from([{}, {"signed": True}, {"share": True}]),
 )
+@example([5e-324], {})
+@example([0.0, 5e-324], {})
+@example([1e-310, 3e-309], {"signed": True})
 def test_every_value_has_a_place_on_its_axis(values: list[float], how: dict[str, bool]) -> None:
     y = np.array(values)
     if how.get("share"):

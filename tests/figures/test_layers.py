@@ -46,8 +46,10 @@ def test_every_row_is_its_two_histograms_whose_areas_are_shares(log: bool) -> No
         for (edges, high, base), v in ((grey, values[number - 1]), (green, values[number])):
             assert base == pytest.approx(1 - (k + 1) * ROW)
             assert high.max() <= LIMIT * (1 + 1e-5)
-            # The edges as drawn lie between values: count again, in drawn places.
-            counts = np.histogram(place(v.reshape(-1)), edges.astype(np.float32))[0]
+            thin = np.flatnonzero((edges == 0) & (log and (v == 0).any()))
+            edges, high = np.delete(edges, thin + 1), np.delete(high, thin)
+            # The edges as drawn lie between values: count again, in drawn places, exact zeros by themselves.
+            counts = np.histogram(place(v[(v != 0) | (not log)]), edges.astype(np.float32))[0]
             area = counts / v.size / np.diff(edges)
             whole = (high < LIMIT * 0.999) & (counts > 20)
             scales += list(high[whole] / area[whole])
@@ -76,6 +78,47 @@ def test_exact_zeros_are_cut_off_and_marked_and_flatten_nothing() -> None:
     arrows = [t for t in drawn.figure.data if t.text is not None and "↑" in t.text]
     (arrow,) = arrows
     assert abs(arrow.x[0]) < 0.2 and arrow.textfont.color == theme.AFTER
+
+
+def test_exact_zeros_are_a_thin_spike_on_a_logarithmic_axis_too() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 4, 10, 10))
+    y = np.maximum(x, 0)
+    relu = LayerTrace.of("relu", "relu", y, inputs=(-1,))
+    drawn = layer_ridge(Trace((relu,), LayerTrace.of("x", "x", x)), [("", [0])], words=ENGLISH, log=True)
+    ((edges, high, _),) = shapes(drawn.figure.data[1])
+    low, end = drawn.axis.range
+    assert edges[0] == 0 and edges[1] < 0.01 * (end - low) < edges[2]
+    assert high[0] == pytest.approx(LIMIT, rel=1e-5)
+    (arrow,) = [t for t in drawn.figure.data if t.text is not None and "↑" in t.text]
+    assert 0 < arrow.x[0] < edges[1]
+    # The rest of their bin is as high as its other values make it.
+    h = relu.histogram
+    rest = np.count_nonzero((y > 0) & (y < h.width)) / (edges[2] - edges[0])
+    third = h.counts[3] / (edges[5] - edges[4])
+    assert high[1] / high[4] == pytest.approx(rest / third, rel=1e-4)
+
+
+def test_the_axis_numbers_have_room_below_the_legend_where_no_heading_says_them() -> None:
+    trace, _ = blocks(2)
+    plain, headed = (layer_ridge(trace, [(title, [1, 2])], words=ENGLISH) for title in ("", "first"))
+    assert plain.figure.layout.xaxis.showticklabels and not headed.figure.layout.xaxis.showticklabels
+    (legend,) = plain.figure.layout.annotations
+    # A number is one line of 12.5 pixels, with 3 below it; the legend is two lines of 13.5.
+    assert legend.yshift >= 1.3 * plain.figure.layout.xaxis.tickfont.size
+    assert plain.figure.layout.margin.t >= legend.yshift + 2 * 1.3 * legend.font.size
+    assert plain.tops[1] == plain.figure.layout.margin.t
+
+
+def test_a_name_stands_above_its_curves() -> None:
+    trace, _ = blocks(2)
+    drawn = layer_ridge(trace, [("", [1, 2])], words=ENGLISH)
+    (text,) = [t for t in drawn.figure.data if t.text is not None and "block0.act" in t.text]
+    k = text.text.index("block0.act")
+    # Its letters stand three quarters of their size below the point, and reach a quarter further.
+    bottom = text.y[k] - text.textfont.size[k]
+    _, high, base = shapes(drawn.figure.data[1])[1]
+    assert base + high.max() <= bottom < base + ROW
 
 
 def test_groups_have_headings_with_the_axis_again_and_rows_know_their_place() -> None:

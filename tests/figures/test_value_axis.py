@@ -42,7 +42,7 @@ def test_it_is_logarithmic_only_where_some_rows_would_be_too_narrow() -> None:
     alike = [Histogram.of(NORMAL * s) for s in (1, 2, 5)]
     assert value_axis(alike).linear is None
     apart = value_axis([Histogram.of(NORMAL * s) for s in (0.03, 1, 50, 4000)])
-    assert apart.linear == pytest.approx(0.01)
+    assert apart.linear == pytest.approx(0.1)
     x = np.array([-4000.0, -1.0, 0.0, 0.004, 0.005, 4000.0])
     placed = apart.place(x)
     assert (np.diff(placed) > 0).all() and placed[2] == 0
@@ -51,6 +51,27 @@ def test_it_is_logarithmic_only_where_some_rows_would_be_too_narrow() -> None:
     assert apart.place([0.001])[0] * 2 == pytest.approx(apart.place([0.002])[0], rel=0.02)
     powers = np.diff(apart.place([10.0, 100.0, 1000.0]))
     assert powers[0] == pytest.approx(powers[1], rel=1e-4) == np.log(10)
+
+
+def test_it_is_plain_as_far_as_most_rows_reach_where_the_narrow_ones_stay_seen() -> None:
+    def linear(*sizes: float) -> float | None:
+        return value_axis([Histogram.of(NORMAL * s) for s in sizes], True).linear
+
+    assert linear(0.02, 0.2, 0.2, 0.25, 1.0) == pytest.approx(0.1), "a power of ten more: bells stay bells"
+    assert linear(0.003, 0.2, 0.2, 0.25, 1.0) == pytest.approx(0.01), (
+        "two more: the first would be too narrow"
+    )
+
+
+@pytest.mark.parametrize("axis", [
+    ValueAxis(-2.0, 2.3, 0.01), ValueAxis(-1.5, 1.5, 0.001), ValueAxis(-2.0, 2.3, 0.1), ValueAxis(-1e9, 5e4, 1e-9),
+    ValueAxis(0.0, 30.0, 0.1),
+])  # fmt: skip
+def test_numbers_do_not_touch_on_a_phone(axis: ValueAxis) -> None:
+    low, high = axis.range
+    places, said = axis.ticks
+    assert min(np.diff(places)) >= 0.14 * (high - low)
+    assert len(said) >= 3 and "0" in said
 
 
 def test_the_spread_is_that_of_the_values_up_to_the_bins() -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from normviz.catalogue import METHODS
 from normviz.ui.choices import Choices
 from normviz.ui.controls import tidy
+from normviz.ui.network.below import show_below
 from normviz.ui.network.depth import show_depth
 from normviz.ui.network.opening import opened
 from normviz.ui.network.ridge import show_ridge
@@ -24,9 +25,21 @@ match view:
         show_ridge(c, first)
     case "depth":
         show_depth(c, first)
+    case "below":
+        show_below(c, first, opened(first), show_ridge(c, first))
+    case "two_large":
+        ones = np.array([[-1.0], [1.0]])
+        first = Shown(of([np.full((2, 1), np.nan), 7.3255e29 * ones, ones]), "huge", "huge.json")
+        second = Shown(of([ones, ones, ones]), "plain", "plain.json")
+        show_two(c, first, second)
     case "lost":
         first = Shown(of([np.ones((4, 8)), np.full((4, 8), np.nan)]), "lost", "L")
         show_depth(c, first)
+    case "lost_odd":
+        trace = of([np.ones((4, 8)), np.full((4, 8), np.nan)])
+        for layer in trace.layers:
+            object.__setattr__(layer, "name", "![i](http://odd/x) **b**")
+        show_depth(c, Shown(trace, "odd", "L"))
     case _:
         show_two(c, first, second)
 number = opened(first)

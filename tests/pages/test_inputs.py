@@ -140,8 +140,17 @@ def test_several_pictures_a_broken_one_among_them_and_removing_them() -> None:
 def test_more_pictures_than_are_used_is_said() -> None:
     at = visit("forward", input="upload", shape="4x8x8x8")
     upload(at, *[(f"{k}.png", encoded("PNG", seed=k)) for k in range(18)])
-    (sentence,) = errors(at)
+    (sentence,) = [note.value for note in at.info]
     assert "18" in sentence and "16" in sentence
+    # Nothing is wrong with any of them, and those left out are not in use.
+    assert errors(at) == [] and say("en", "input.upload_others") not in texts(at)
+
+
+def test_one_picture_twice_is_said() -> None:
+    at = visit("forward", input="upload", shape="4x8x8x8")
+    upload(at, ("a.jpg", JPEG), ("b.jpg", JPEG), ("c.png", encoded("PNG", seed=1)))
+    assert [note.value for note in at.info] == [say("en", "input.upload_twice", count=1)]
+    assert "uploaded images (2)" in texts(at)
 
 
 def test_uploads_stay_in_the_session_and_out_of_the_link() -> None:

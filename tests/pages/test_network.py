@@ -108,6 +108,25 @@ def test_another_network(network: str) -> None:
         assert any("random" in box.value.lower() for box in at.warning)
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    ("more", "name", "side"),
+    [({"activation": "sigmoid"}, "sigmoid", 32), ({"side": "64"}, "relu", 64), ({"seed": "1"}, "", 0)],
+)
+def test_it_is_said_where_trained_weights_run_otherwise_than_in_their_training(
+    more: dict[str, str], name: str, side: int, lang: str
+) -> None:
+    at = open_page(lang=lang, **more)
+    trained = {"trained": say(lang, "activation.relu.name"), "trained_side": 32}
+    here = {"activation": say(lang, f"activation.{name or 'relu'}.name"), "side": side}
+    said = say(lang, "network_page.otherwise_trained", **trained, **here)
+    # Below the picture, and where the classes are.
+    assert sum(said in text.value for text in (*at.caption, *at.markdown)) == (2 if name else 0)
+    assert all(side == 0 or str(number) in said for number in (32, side))
+    random = open_page(lang=lang, weights="random", **more)
+    assert said not in texts(random)
+
+
 def test_random_weights_are_called_random() -> None:
     at = open_page(weights="random")
     assert [box.value for box in at.warning] == [say("en", "network_page.top_random")]
@@ -197,6 +216,18 @@ def test_a_run_that_was_stopped_is_not_begun_again_by_itself(monkeypatch: pytest
     (again,) = [each for each in at.button if str(each.key).startswith("nv-network-again")]
     fine(again.click().run())
     assert spec(at) != shown and errors(at) == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_first_run_that_was_stopped_is_said_to_be(lang: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[Any] = []
+    monkeypatch.setattr(cached_network, "known", lambda asked: stopped.append(asked))
+    monkeypatch.setattr(cached_network, "run", lambda *_: None)
+    at = open_page(lang=lang)
+    assert at.title[0].value == say(lang, "network_page.title_none")
+    at.session_state["network/stopped"] = stopped[-1]
+    fine(at.run())
+    assert at.title[0].value == say(lang, "network_page.title_stopped")
 
 
 @pytest.mark.parametrize("what", ["norm", "mode", "image", "weights"])

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
+from normviz.findings import findings
 from normviz.nets.networks import build
 from normviz.text.lookup import say
-from normviz.trace_file import written
+from normviz.trace_file import read, written
 from normviz.traces import LayerTrace, Trace
 from normviz.ui import cached_network
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, widget
@@ -59,7 +64,15 @@ def test_one_of_several_images_goes_through_alone_and_against_another() -> None:
     fine(widget(at, "network.view/en").set_value("two").run())
     fine(widget(at, "network.with/en").set_value("image").run())
     assert widget(at, "network.with.part/en").value == 2
-    assert errors(at) == [] and "image 2" in str(at.dataframe[0].value.columns)
+    assert errors(at) == [] and "image 2" in texts(at)
+
+
+def test_an_image_of_any_proportions_has_a_thumbnail() -> None:
+    thin = BytesIO()
+    Image.new("RGB", (4000, 3), "red").save(thin, "JPEG")
+    at = open_page(input="upload", view="table")
+    give(at, "uploads", "thin.jpg", thin.getvalue(), several=True)
+    assert errors(at) == [] and str(at.dataframe[0].value["shape"].iloc[0]).startswith("1x")
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -85,6 +98,37 @@ def test_an_opened_trace_is_shown_like_a_run(lang: str) -> None:
     # And back to a network.
     fine(widget(at, f"network/{lang}").set_value("small_cnn").run())
     assert layers(at) > 3
+
+
+#: What Markdown would make an image, bold, coloured, a formula, a link, code, an icon and a paragraph of.
+MARKUP = (
+    r"![i](http://localhost:9/track) **b** :red[x] $\frac12$ [c](https://example.org) `d` ``e`` :material/home:"
+    "\n\n# h www.example.org"
+)
+
+
+@pytest.mark.parametrize("error", ["", MARKUP], ids=["whole", "ended"])
+def test_nothing_in_a_trace_is_read_as_markdown(error: str) -> None:
+    trace = read(a_trace(2))
+    named = tuple(replace(layer, name=f"{k} {MARKUP}", op=MARKUP) for k, layer in enumerate(trace.layers))
+    odd = replace(
+        trace, model=MARKUP, layers=named, error=error, device=MARKUP, dtype=MARKUP, about={MARKUP: MARKUP}
+    )
+    at = open_page()
+    give(at, "network/trace/first", "run.json", written(odd).encode())
+    fine(widget(at, "network.view/en").set_value("two").run())
+    # Of the second file, a layer has another name: what only one of the two has is listed.
+    other = replace(odd, layers=(named[0], replace(named[1], name="another " + MARKUP)))
+    give(at, "network/trace/second", "[two](http:x) **b**.json", written(other).encode())
+    shown = [box.value for kind in (at.title, at.markdown, at.caption, at.info) for box in kind]
+    told = [text for text in shown if "track" in text]
+    assert len(told) >= 2 + bool(error)
+    for text in told:
+        # Code as CommonMark has it: up to as many backticks as it began with, and in one paragraph.
+        outside = re.sub(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", "", text, flags=re.DOTALL)
+        assert not [
+            sign for sign in ("track", "**b", ":red", "$", "](", "www", ":material/home") if sign in outside
+        ]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -127,6 +171,17 @@ def test_a_trace_that_is_not_sound_is_one_sentence(data: bytes, lang: str) -> No
     assert sentence.startswith("`run.json`") and "\n" not in sentence
     assert bool(CJK.search(sentence)) == (lang == "zh")
     assert layers(at) > 3 and "network" not in link(at)
+
+
+def test_a_trace_that_ended_early_says_how_many_warnings_there_are() -> None:
+    x = np.full((2, 4, 3, 3), np.nan)
+    trace = Trace(
+        (LayerTrace.of("a", "relu", x),), LayerTrace.of("", "", np.ones_like(x)), error="It failed."
+    )
+    at = open_page()
+    give(at, "network/trace/first", "run.json", written(trace).encode())
+    assert errors(at) == [] and "ended early" in at.title[0].value
+    assert f"There are **{len(findings(trace))}** warnings" in texts(at)
 
 
 def test_a_second_trace_is_compared_with_the_first() -> None:
@@ -207,3 +262,26 @@ def test_weights_of_another_architecture_are_listed_by_name() -> None:
     assert {name for name in build("mlp").state_dict() if "linear" in name} <= names
     assert "conv1.weight" in names
     assert charts(at)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_weights_that_nearly_fit_are_not_said_to_fit_best_what_is_chosen(lang: str) -> None:
+    state = {name: value.contiguous() for name, value in build("small_cnn", seed=5).state_dict().items()}
+    at = open_page(lang=lang)
+    data = safetensors.torch.save(state | {"quite.another": torch.ones(3)})
+    give(at, "network/weights", "mine.safetensors", data)
+    network = say(lang, "network.small_cnn")
+    numbers = {"extra": 1, "missing": 0, "shapes": 0}
+    assert errors(at) == [
+        say(lang, "network_page.own_nearly", name="`mine.safetensors`", network=network, **numbers)
+    ]
+    assert "quite.another" in {name for table in at.dataframe for name in table.value.iloc[:, 0].astype(str)}
+
+
+@pytest.mark.parametrize(("network", "other"), [("small_cnn", "trained"), ("mlp", "random")])
+def test_until_there_is_a_weights_file_it_is_said_whose_weights_are_shown(network: str, other: str) -> None:
+    at = open_page(network=network, weights="own")
+    said = say("en", "network_page.own_until", weights=say("en", f"network_page.weights_{other}"))
+    assert said in [note.value for note in at.info]
+    give(at, "network/weights", "mine.safetensors", weights_of(network))
+    assert said not in [note.value for note in at.info]

@@ -112,7 +112,7 @@ def test_a_name_from_anybodys_file_is_no_markup() -> None:
     made = Pass(maps(2, 3)).then("linear", maps(2, 3))
     object.__setattr__(made.layers[0], "name", "[x](http://odd) **b** `c` __d__ <i> $e$ :red[f]")
     at = opened(made.shown(opened=True))
-    assert at.subheader[0].value == (r"\[x\]\(http\://odd\) \*\*b\*\* \`c\` \_\_d\_\_ \<i\> \$e\$ \:red\[f\]")
+    assert at.subheader[0].value == "`` [x](http://odd) **b** `c` __d__ <i> $e$ :red[f] ``"
 
 
 def test_chinese_is_spoken_too() -> None:
@@ -160,6 +160,13 @@ def test_a_norm_that_follows_the_reference_is_said_to(name: str) -> None:
     compared = [text.value for text in at.markdown if ":material/check_circle:" in text.value]
     assert len(compared) == 1
     assert "10⁻" in compared[0]
+
+
+@pytest.mark.parametrize("opened_trace", [False, True])
+def test_only_where_there_are_values_is_an_output_called_real(opened_trace: bool) -> None:
+    at = opened(KINDS["batch norm"].shown(opened=opened_trace))
+    (heading,) = [each.value for each in at.subheader if "share statistics" in each.value]
+    assert ("real output" in heading) != opened_trace
 
 
 def test_a_norm_that_does_something_else_is_said_to_in_red() -> None:

@@ -107,8 +107,38 @@ def test_what_is_found_is_told_and_opens_its_layer() -> None:
     assert at.session_state["chosen/network.view"] == "layer"
 
 
+def test_names_from_anybodys_file_are_no_markup_where_something_is_found() -> None:
+    links = [b for b in show("lost_odd").button if b.key and b.key.startswith("finding/")]
+    assert links and all(b.label.startswith("`![i](http://odd/x) **b**") for b in links)
+    assert all("`![i](http://odd/x) **b**" in b.help for b in links)
+
+
 def test_the_table_of_two_runs_starts_with_the_largest_change() -> None:
     at = show("two")
     frame = at.dataframe[0].value
     assert (np.diff(frame["difference"]) <= 0).all() and len(frame) == 15
-    assert {"std, Batch Norm", "std, Group Norm"} <= set(frame.columns), "what both are called is left out"
+    assert {"std, first", "std, second"} <= set(frame.columns)
+    assert "First: `A · Batch Norm`. Second: `A · Group Norm`." in [caption.value for caption in at.caption]
+
+
+def test_the_table_of_two_runs_writes_large_numbers_short_and_empty_ones_not_at_all() -> None:
+    at = show("two_large")
+    element = at.dataframe[0]
+    frame, looks = element.value, json.loads(element.proto.columns)
+    assert list(frame["std, first"]) == ["", "7.326e+29", "1"]
+    assert frame["std, second"].dtype == float
+    assert looks["std, first"]["type_config"]["type"] == "text"
+    assert looks["std, second"]["type_config"] == {"type": "number", "format": "%.4g"}
+    assert element.proto.placeholder == ""
+
+
+def test_every_row_of_the_layer_below_has_its_way_on() -> None:
+    at = show("below", layer="block1.norm")
+    (after,) = [each for each in at.button if each.key == "below/after"]
+    after.click()
+    run(at)
+    assert open_now(at) == "block1.act"
+    (after,) = [each for each in at.button if each.key == "below/after"]
+    after.click()
+    run(at)
+    assert open_now(at) == "block2.norm", "convolutions are not on show"

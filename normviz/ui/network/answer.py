@@ -9,6 +9,7 @@ from normviz.findings import findings
 from normviz.layer_kinds import KINDS
 from normviz.traces import Trace
 from normviz.ui.choices import Choices
+from normviz.ui.literal import code, literal
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import scientific
 from normviz.ui.parts import head
@@ -23,9 +24,10 @@ def show_head(c: Choices, shown: Shown | None) -> None:
         return
     trace = shown.trace
     if trace.error:
-        numbers = {"layers": len(trace.layers), "last": trace.layers[-1].name if trace.layers else "–"}
+        last = literal(trace.layers[-1].name) if trace.layers else "–"
         head(
-            c.say("network_page.title_ended", **numbers), c.say("network_page.lead_ended", reason=trace.error)
+            c.say("network_page.title_ended", layers=len(trace.layers), last=last),
+            c.say("network_page.lead_ended", reason=code(trace.error)),
         )
         return
     head(_title(c, trace), _lead(c, shown))

@@ -10,6 +10,7 @@ from normviz.stages import stages
 from normviz.text.lookup import section
 from normviz.traces import Trace
 from normviz.ui.choices import Choices
+from normviz.ui.literal import literal
 from normviz.ui.network.about import model_name
 from normviz.ui.network.opening import layer_names, open_layer, pick_layer
 from normviz.ui.network.rows import clickable
@@ -69,10 +70,10 @@ def _finding(c: Choices, trace: Trace, found: Finding) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for n in offered:
             st.button(
-                names[n].replace("_", r"\_"),
+                literal(names[n]),
                 type="tertiary",
                 icon=":material/open_in_new:",
-                help=c.say("network_view.finding_open", layer=names[n]),
+                help=c.say("network_view.finding_open", layer=literal(names[n])),
                 key=f"finding/{found.code}/{n}",
                 on_click=open_layer,
                 args=[names[n]],

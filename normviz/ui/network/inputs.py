@@ -162,7 +162,7 @@ def _camera(c: Choices) -> tuple[str, Tensor] | None:
                 c.say("network_page.camera"), key=f"network/camera/{turn}", label_visibility="collapsed"
             )
             if file is not None:
-                read, problems = decode(c, [file])
+                read, problems, _ = decode(c, [file])
                 st.session_state["network/camera"] = turn + 1
                 st.session_state["network/open"] = False
                 st.session_state["network/camera/problems"] = problems

@@ -84,9 +84,3 @@ def opened(which: str = "first") -> Opened | None:
 def keep_opened(found: Opened, which: str = "first") -> None:
     """Keep this trace, in the place of the one before."""
     st.session_state[f"network/opened/{which}"] = found
-
-
-def short(name: str) -> str:
-    """A file's name as code, so that nothing in it is read as Markdown."""
-    clean = "".join(ch for ch in name if ch.isprintable() and ch != "`")
-    return f"`{clean[:60]}`"

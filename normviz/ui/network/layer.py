@@ -10,8 +10,9 @@ from normviz.figures.theme import AFTER, AFTER_FILL, BEFORE, BEFORE_FILL
 from normviz.text.lookup import section
 from normviz.traces import INPUT, LayerTrace
 from normviz.ui.choices import Choices
+from normviz.ui.literal import literal
 from normviz.ui.network.layer_cube import show_sets
-from normviz.ui.network.layer_head import plainly, show_head
+from normviz.ui.network.layer_head import show_head
 from normviz.ui.network.layer_maps import show_maps
 from normviz.ui.network.layer_running import show_running
 from normviz.ui.network.shown import Shown
@@ -73,4 +74,4 @@ def show_strip(c: Choices, source: LayerTrace | None, layer: LayerTrace) -> None
 
 
 def _name(c: Choices, layer: LayerTrace) -> str:
-    return plainly(layer.name) or c.say("network_layer.input")
+    return literal(layer.name) or c.say("network_layer.input")

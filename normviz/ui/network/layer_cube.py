@@ -38,7 +38,7 @@ def show_sets(c: Choices, shown: Shown, number: int) -> None:
     """The cube, the formula, how many share, the pinned cell's real numbers, and whether the reference agrees."""
     layer = shown.trace.layers[number]
     found = layer_sets(layer)
-    st.subheader(c.say("network_layer.sets"), anchor=False)
+    st.subheader(c.say(f"network_layer.sets{'_only' if shown.values is None else ''}"), anchor=False)
     if found is None:
         st.caption(c.say("network_layer.no_sets", shape=in_brackets(layer.shape)))
         return

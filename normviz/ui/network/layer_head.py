@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 from normviz.catalogue import METHODS
 from normviz.traces import INPUT, LayerTrace
 from normviz.ui.choices import Choices
+from normviz.ui.literal import literal
 from normviz.ui.network.opening import layer_names, open_layer
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import amount, spoken
@@ -23,7 +23,7 @@ def show_head(c: Choices, shown: Shown, number: int) -> None:
     trace = shown.trace
     names = layer_names(trace)
     layer = trace.input if number == INPUT else trace.layers[number]
-    name = c.say("network_layer.input") if number == INPUT else plainly(names[number])
+    name = c.say("network_layer.input") if number == INPUT else literal(names[number])
     st.subheader(name, anchor=False)
     st.markdown(" · ".join(facts(c, layer, number)))
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="nv-layer-ways"):
@@ -33,7 +33,7 @@ def show_head(c: Choices, shown: Shown, number: int) -> None:
             if one != INPUT:
                 _way(
                     names[one],
-                    c.say("network_layer.reads", name=plainly(names[one])),
+                    c.say("network_layer.reads", name=literal(names[one])),
                     "arrow_back",
                     f"reads-{one}",
                 )
@@ -41,7 +41,7 @@ def show_head(c: Choices, shown: Shown, number: int) -> None:
         for one in readers[:READERS]:
             _way(
                 names[one],
-                c.say("network_layer.read_by", name=plainly(names[one])),
+                c.say("network_layer.read_by", name=literal(names[one])),
                 "arrow_forward",
                 f"read-by-{one}",
             )
@@ -54,7 +54,7 @@ def facts(c: Choices, layer: LayerTrace, number: int) -> Iterator[str]:
     """What it computes, its shape and size."""
     if number != INPUT:
         kind = c.say(f"network_layer.kind_{layer.kind}")
-        op = plainly(layer.op)
+        op = literal(layer.op)
         yield op if kind == layer.op else f"{op} · {kind}"
         if layer.method in METHODS:
             yield c.say(f"method.{layer.method}.name")
@@ -84,15 +84,6 @@ def metrics(c: Choices, layer: LayerTrace) -> Iterator[tuple[str, str]]:
         yield named("nonfinite"), f"{layer.nonfinite:,}"
     if layer.gradient is not None:
         yield named("gradient"), signed(layer.gradient)
-
-
-def plainly(name: str) -> str:
-    """A name, which may come from anybody's file, so that Markdown takes no letter of it for a sign.
-
-    >>> plainly("layer1.0.conv1"), plainly("a*b")
-    ('layer1.0.conv1', 'a\\\\*b')
-    """
-    return re.sub(r"[^\w\s./#,-]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", name)
 
 
 def signed(value: float) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from normviz.text.lookup import section
 from normviz.trace_file import UPLOAD_BYTES, TraceError, read
 from normviz.ui.choices import Choices
+from normviz.ui.literal import file_name
 from normviz.ui.network import kept
 from normviz.ui.network.shown import Shown
 
@@ -50,7 +51,7 @@ def _take(lang: str, which: str, key: str) -> None:
     data = file.getvalue()
     # The widget would hold the file's bytes: a new key lets go of them.
     st.session_state[f"network/turn/{which}"] += 1
-    name = kept.short(file.name)
+    name = file_name(file.name)
     try:
         trace = read(data, limit=UPLOAD_BYTES)
     except TraceError as problem:

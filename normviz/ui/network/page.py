@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from normviz.findings import findings
 from normviz.network_runs import Plan, Run
 from normviz.networks import NETWORKS
 from normviz.ui.cached_network import Asked
@@ -18,11 +19,11 @@ from normviz.ui.network.below import show_below
 from normviz.ui.network.choice import OPENED, choose_network, choose_plan, default_weights, norm_name
 from normviz.ui.network.inputs import Images, choose_images, choose_input_kind
 from normviz.ui.network.opening import opened, pick_layer
-from normviz.ui.network.run import EARLIER, obtain, shown_of
+from normviz.ui.network.run import EARLIER, STOPPED, obtain, shown_of
 from normviz.ui.network.second import Second, choose_second, compare_trace
 from normviz.ui.network.shown import Shown
 from normviz.ui.network.table import show_files, show_table
-from normviz.ui.network.top import show_top
+from normviz.ui.network.top import otherwise_trained, show_top
 from normviz.ui.parts import choose, controls, head
 
 VIEWS = ("ridge", "depth", "layer", "two", "table")
@@ -55,19 +56,31 @@ def show(c: Choices) -> None:
         plan = _with_weights(c, plan)
     run, shown, fresh = _shown(c, plan, images, status)
     with top:
-        show_head(c, shown)
+        if shown is None and st.session_state.get(STOPPED) == Asked(plan, images.key):
+            head(c.say("network_page.title_stopped"), c.say("network_page.lead_stopped"))
+        else:
+            _show_answer(c, shown)
     if shown is None:
         _own_model(c, rest, asked)
         return
     with picture:
         _show_view(c, view, shown, plan, images)
-        st.caption(_about(c, shown, images if fresh else None))
+        st.caption(_about(c, shown, images if fresh else None, plan))
     with rest:
         if run is not None and fresh:
             show_top(c, run, images)
         if view != "table":
             show_files(c, shown)
     _own_model(c, rest, asked)
+
+
+def _show_answer(c: Choices, shown: Shown | None) -> None:
+    """The head; below that of a pass that ended early, whose lead is the reason, how many warnings there are."""
+    show_head(c, shown)
+    if shown is None or not shown.trace.error:
+        return
+    if found := len(findings(shown.trace)):
+        st.markdown(c.say(f"network_page.lead_{'found' if found > 1 else 'one'}", found=found))
 
 
 def _choose_view(c: Choices) -> str:
@@ -96,6 +109,9 @@ def _with_weights(c: Choices, plan: Plan) -> Plan:
     instead = replace(plan, weights=default_weights(NETWORKS[plan.network], plan.norm), digest="")
     if plan.weights == "own":
         weights_files.show_uploader(c)
+        if not kept.weights_digest():
+            other = c.say(f"network_page.weights_{instead.weights}")
+            st.info(c.say("network_page.own_until", weights=other), icon=":material/info:")
         return plan if weights_files.fits(c, plan) else instead
     if plan.weights == "published" and not weights_files.ready(c, plan, st.empty()):
         return instead
@@ -122,11 +138,15 @@ def _network(c: Choices, network: str) -> str:
     return c.prose([c.say("network_page.network_is", **words), c.say(f"network_input.{given}")])
 
 
-def _about(c: Choices, shown: Shown, images: Images | None) -> str:
+def _about(c: Choices, shown: Shown, images: Images | None = None, plan: Plan | None = None) -> str:
+    """What the picture was computed from. ``images`` and ``plan`` are those of the run, where it is that of now."""
     from normviz.ui.network.about import trace_caption
 
-    words = trace_caption(c, shown)
-    return words if images is None else c.prose([words, c.say("network_page.input_was", about=images.about)])
+    said = [trace_caption(c, shown)]
+    if images is not None:
+        said.append(c.say("network_page.input_was", about=images.about))
+        said += otherwise_trained(c, plan) if plan else []
+    return c.prose(said)
 
 
 def _show_view(c: Choices, view: str, shown: Shown, plan: Plan | None, images: Images | None) -> None:
@@ -135,8 +155,8 @@ def _show_view(c: Choices, view: str, shown: Shown, plan: Plan | None, images: I
         case "ridge":
             from normviz.ui.network.ridge import show_ridge
 
-            show_ridge(c, shown)
-            show_below(c, shown, opened(shown))
+            numbers = show_ridge(c, shown)
+            show_below(c, shown, opened(shown), numbers)
         case "depth":
             from normviz.ui.network.depth import show_depth
 
@@ -185,11 +205,11 @@ def _show_opened(c: Choices) -> None:
         opened_trace.show_opener(c)
         return
     with top:
-        show_head(c, shown)
+        _show_answer(c, shown)
     with controls():
         view = _choose_view(c)
     _show_view(c, view, shown, None, None)
-    st.caption(_about(c, shown, None))
+    st.caption(_about(c, shown))
     if view != "table":
         show_files(c, shown)
     st.subheader(c.say("network_page.trace_another"), anchor=False)

@@ -29,11 +29,11 @@ FEW = 2
 HIDDEN: dict[str, Any] = {"label_visibility": "collapsed"}
 
 
-def show_ridge(c: Choices, shown: Shown) -> None:
-    """The controls, the ridge, and how to read it."""
+def show_ridge(c: Choices, shown: Shown) -> list[int]:
+    """The controls, the ridge, and how to read it; returns the numbers of the layers that were chosen."""
     if not shown.trace.layers:
         st.info(c.say("network_view.empty"), icon=":material/info:")
-        return
+        return []
     with st.container(horizontal=True, vertical_alignment="center", key="nv-ridge-controls"):
         groups, numbers = _which(c, shown.trace)
         with st.popover(c.say("network_view.scales"), icon=":material/straighten:"):
@@ -45,10 +45,11 @@ def show_ridge(c: Choices, shown: Shown) -> None:
     )
     if not drawn.numbers:
         st.info(c.say("network_view.none_of_kind"), icon=":material/info:")
-        return
+        return numbers
     alt = c.say("network_view.ridge_alt", rows=len(drawn.numbers), model=model_name(c, shown.trace))
     show_rows(shown, drawn, f"ridge-{shown.key}", alt)
     st.caption(c.prose(_reading(c, drawn, bool(joint))))
+    return numbers
 
 
 def _which(c: Choices, trace: Trace) -> tuple[list[tuple[str, list[int]]], list[int]]:

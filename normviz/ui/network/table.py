@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
@@ -16,6 +18,10 @@ from normviz.ui.network.shown import Shown
 WHOLE = ("number", "parameters", "multiply_adds", "count", "channels", "dead", "nonfinite")
 SHARES = ("zeros", "negatives", "saturated")
 REAL = ("mean", "std", "min", "max", "gradient")
+#: From here on the browser's table takes a number for a broken one and shows all of its digits.
+HUGE = 2.0**53
+#: How many rows are shown without moving the table within itself.
+ROWS = 14
 
 
 def show_table(c: Choices, shown: Shown) -> None:
@@ -29,11 +35,29 @@ def show_table(c: Choices, shown: Shown) -> None:
         # What no layer has needs no column.
         if not any(getattr(layer, key) not in (None, "") for layer in shown.trace.layers):
             del found[key]
+    looks = _looks(names)
+    for key in REAL:
+        if key in found:
+            found[key], looks[key] = real(names[key], found[key])
     st.dataframe(
-        found, hide_index=True, height=560, column_config=_looks(names), key=f"network-table-{shown.key}"
+        found,
+        hide_index=True,
+        height="content" if len(shown.trace.layers) <= ROWS else 560,
+        column_config=looks,
+        key=f"network-table-{shown.key}",
+        placeholder="",
     )
     show_files(c, shown)
     st.caption(c.say("network_page.table_note"))
+
+
+def real(name: str, values: Iterable[Any]) -> tuple[Any, Any]:
+    """A column of any numbers and its look; as texts where one of them is too large for a column of numbers."""
+    there = [float(value) for value in values]
+    if not any(abs(value) >= HUGE for value in there):
+        return there, st.column_config.NumberColumn(name, format="%.4g")
+    texts = ["" if math.isnan(value) else f"{value:.4g}".replace("inf", "∞") for value in there]
+    return texts, st.column_config.TextColumn(name, alignment="right")
 
 
 def show_files(c: Choices, shown: Shown) -> None:
@@ -65,16 +89,11 @@ def _file(shown: Shown) -> str:
 
 
 def _looks(names: dict[str, str]) -> dict[str, Any]:
-    text, whole, real = (
-        st.column_config.TextColumn,
-        st.column_config.NumberColumn,
-        st.column_config.NumberColumn,
-    )
+    text, whole = st.column_config.TextColumn, st.column_config.NumberColumn
     looks: dict[str, Any] = {key: text(names[key]) for key in ("name", "kind", "op", "method", "shape")}
     looks["method"] = text(names["method"], width=130)
     looks["name"] = text(names["name"], pinned=True)
     looks |= {key: whole(names[key], format="localized") for key in WHOLE}
     looks["number"] = whole(names["number"], format="%d", width="small")
     looks |= {key: st.column_config.NumberColumn(names[key], format="percent") for key in SHARES}
-    looks |= {key: real(names[key], format="%.4g") for key in REAL}
     return looks

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from normviz.figures.png import png
-from normviz.network_runs import Run
+from normviz.network_runs import Plan, Run
 from normviz.networks import NETWORKS
 from normviz.reference import FloatArray
-from normviz.ui.cached_network import labels
+from normviz.ui.cached_network import labels, trained_as
 from normviz.ui.choices import Choices
 from normviz.ui.network.inputs import Images
 
@@ -31,6 +31,24 @@ def probabilities(scores: FloatArray) -> FloatArray:
         return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
 
 
+def otherwise_trained(c: Choices, plan: Plan) -> list[str]:
+    """That the trained weights run with another activation or side than in their training; empty where they do not."""
+    if plan.weights != "trained":
+        return []
+    network = NETWORKS[plan.network]
+    trained = trained_as(plan.network, plan.norm)
+    here = network.chosen_activation(plan.activation), network.chosen_side(plan.side)
+    if here == trained:
+        return []
+    numbers = {
+        "trained": c.say(f"activation.{trained[0]}.name"),
+        "trained_side": trained[1],
+        "activation": c.say(f"activation.{here[0]}.name"),
+        "side": here[1],
+    }
+    return [c.say("network_page.otherwise_trained", **numbers)]
+
+
 def show_top(c: Choices, run: Run, images: Images) -> None:
     """A row for each image; nothing where the network gives no scores. Classes without names have numbers."""
     if run.scores is None:
@@ -45,7 +63,8 @@ def show_top(c: Choices, run: Run, images: Images) -> None:
     order = np.argsort(-share, axis=1, kind="stable")[:, :MOST]
     if images.truth and NETWORKS[run.plan.network].labels == images.kind and run.plan.weights != "random":
         right = sum(names[order[k, 0]] == truth for k, truth in enumerate(images.truth))
-        st.markdown(c.say("network_page.top_right", right=right, count=len(images.truth)))
+        said = [c.say("network_page.top_right", right=right, count=len(images.truth))]
+        st.markdown(c.prose(said + otherwise_trained(c, run.plan)))
     table: dict[str, Any] = {"picture": [png(picture, SIDE) for picture in images.arrays]}
     table["name"] = list(images.names)
     for place in range(order.shape[1]):

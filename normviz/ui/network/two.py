@@ -15,10 +15,12 @@ from normviz.text.lookup import section
 from normviz.traces import Trace
 from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
+from normviz.ui.literal import code, literal
 from normviz.ui.network.about import trace_caption
 from normviz.ui.network.opening import layer_names, open_layer, pick_layer
 from normviz.ui.network.rows import clickable, show_rows
 from normviz.ui.network.shown import Shown
+from normviz.ui.network.table import real
 
 #: How many layers are drawn at first, those that change most; how many names of unmatched layers are told.
 MOST, NAMED = 12, 8
@@ -33,7 +35,7 @@ def show_two(c: Choices, first: Shown, second: Shown) -> None:
     names = first.label, second.label
     _depth(c, first, second, found, names)
     st.subheader(c.say("network_view.two_table"), anchor=False)
-    _table(c, first, found, names)
+    _table(c, first, second, found)
     _unmatched(c, first, second, found)
     _warnings(c, first, second)
     st.subheader(c.say("network_view.two_ridge"), anchor=False)
@@ -52,14 +54,16 @@ def _words(c: Choices) -> dict[str, str]:
     return section(c.lang, "layers_figure") | section(c.lang, "pair_figure")
 
 
-def _table(c: Choices, first: Shown, found: Comparison, names: tuple[str, str]) -> None:
-    """A row a pair, the largest change first; a row that is chosen opens its layer."""
+def _table(c: Choices, first: Shown, second: Shown, found: Comparison) -> None:
+    """A row a pair, the largest change first; a row that is chosen opens its layer.
+
+    The runs' names, which may be long, stand above: in the heads of columns they are the first and the second.
+    """
 
     def say(column: str, **more: str) -> str:
         return c.say(f"network_view.two_column_{column}", **more)
 
     share: dict[str, Any] = {"format": "percent"}
-    small: dict[str, Any] = {"format": "%.3g"}
     columns: dict[str, list[Any]] = {say("layer"): [pair.name for pair in found.pairs]}
     looks: dict[str, Any] = {}
 
@@ -69,10 +73,16 @@ def _table(c: Choices, first: Shown, found: Comparison, names: tuple[str, str]) 
 
     columns[say("op")] = [" / ".join(dict.fromkeys(pair.ops)) for pair in found.pairs]
     add(say("apart"), [pair.distance for pair in found.pairs], **share)
-    add(say("moved"), [pair.moved for pair in found.pairs], **small)
-    for what, look in (("std", small), ("mean", small), ("zeros", share), ("dead", {})):
-        for k, run in enumerate(_told_apart(names)):
-            add(say(what, run=run), [getattr(pair, what)[k] for pair in found.pairs], **look)
+    columns[say("moved")], looks[say("moved")] = real(say("moved"), (pair.moved for pair in found.pairs))
+    for what in ("std", "mean", "zeros", "dead"):
+        for k, run in enumerate(("first_run", "second_run")):
+            name = say(what, run=c.say(f"network_view.two_{run}"))
+            values = [getattr(pair, what)[k] for pair in found.pairs]
+            if what in ("std", "mean"):
+                columns[name], looks[name] = real(name, values)
+            else:
+                add(name, values, **(share if what == "zeros" else {}))
+    st.caption(c.say("network_view.two_runs", first=_label(first), second=_label(second)))
     key = f"two-table-{first.key}"
     order = [pair.numbers[0] for pair in found.pairs]
 
@@ -80,8 +90,8 @@ def _table(c: Choices, first: Shown, found: Comparison, names: tuple[str, str]) 
         if rows := st.session_state[key].selection.rows:
             open_layer(layer_names(first.trace)[order[rows[0]]], turn=True)
 
-    st.dataframe(columns, hide_index=True, column_config=looks, key=key, on_select=chosen, height=320,
-                 selection_mode="single-row")  # fmt: skip
+    st.dataframe(columns, hide_index=True, column_config=looks, key=key, on_select=chosen,
+                 selection_mode="single-row", placeholder="")  # fmt: skip
     st.caption(c.say("network_view.two_apart"))
 
 
@@ -121,7 +131,7 @@ def _alt(c: Choices, rows: int, names: tuple[str, str]) -> str:
 def _unmatched(c: Choices, first: Shown, second: Shown, found: Comparison) -> None:
     """The layers that only one of them has."""
     said = [
-        c.say("network_view.two_only", run=shown.label, layers=_named(c, shown.trace, numbers))
+        c.say("network_view.two_only", run=_label(shown), layers=_named(c, shown.trace, numbers))
         for shown, numbers in ((first, found.only_first), (second, found.only_second))
         if numbers
     ]
@@ -136,25 +146,18 @@ def _warnings(c: Choices, first: Shown, second: Shown) -> None:
         if off := findings(shown.trace):
             titles = [c.say(f"finding.{each.code}.title") for each in off]
             between = c.say("network_view.two_warnings_between")
-            said.append(c.say("network_view.two_warnings", run=shown.label, titles=between.join(titles)))
+            said.append(c.say("network_view.two_warnings", run=_label(shown), titles=between.join(titles)))
     if said:
         st.caption(f":material/warning: {c.prose(said)}")
 
 
 def _named(c: Choices, trace: Trace, numbers: Sequence[int]) -> str:
     names = layer_names(trace)
-    said = ", ".join(f"`{names[n].replace('`', chr(39))}`" for n in numbers[:NAMED])
+    said = ", ".join(code(names[n]) for n in numbers[:NAMED])
     more = len(numbers) - NAMED
     return c.say("network_view.two_more", layers=said, count=f"{more:,}") if more > 0 else said
 
 
-def _told_apart(names: tuple[str, str]) -> tuple[str, str]:
-    """The runs' names for the heads of columns, without what both begin with: "Batch Norm", "Group Norm"."""
-    parts = [name.split(" · ") for name in names]
-    if len(parts[0]) != len(parts[1]):
-        return names
-    apart = [(a, b) for a, b in zip(*parts, strict=True) if a != b]
-    if not apart:
-        return f"{names[0]} (1)", f"{names[1]} (2)"
-    first, second = (" · ".join(side) for side in zip(*apart, strict=True))
-    return first, second
+def _label(shown: Shown) -> str:
+    """What a run is called: in words of ours, or by the name of the file that was opened."""
+    return literal(shown.label) if shown.values is None else shown.label

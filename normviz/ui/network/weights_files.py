@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,6 +12,7 @@ from normviz.network_runs import Plan
 from normviz.networks import NETWORKS
 from normviz.text.lookup import say, section
 from normviz.ui.choices import Choices
+from normviz.ui.literal import file_name
 from normviz.ui.network import kept
 from normviz.ui.network.choice import norm_name
 from normviz.ui.network.run import EVERY
@@ -66,7 +68,7 @@ def _take(lang: str, key: str) -> None:
         return
     data = file.getvalue()
     st.session_state[TURN] += 1
-    name = kept.short(file.name)
+    name = file_name(file.name)
     with compute_slot():
         from normviz.nets.own_weights import digest, identify, read
         from normviz.nets.weights_errors import WeightsError
@@ -94,13 +96,20 @@ def fits(c: Choices, plan: Plan) -> bool:
     load_problem = mismatch(plan, found)
     if not load_problem:
         return True
-    numbers = {
+    numbers: dict[str, Any] = {
         "name": found.name,
         "network": c.say(f"network.{plan.network}"),
         "count": len(load_problem),
         "fits": f"{c.say(f'network.{found.network}')} · {norm_name(c, found.norm)}",
     }
-    st.error(c.say("network_page.own_misfit", **numbers), icon=":material/error:")
+    words = "own_misfit"
+    if (found.network, found.norm) == (plan.network, NETWORKS[plan.network].chosen_norm(plan.norm)):
+        # It fits nothing better: what is left to say is what it has too much and too little of.
+        words = "own_nearly"
+        numbers["extra"] = sum(need is None for _, need, _ in load_problem)
+        numbers["missing"] = sum(got is None for _, _, got in load_problem)
+        numbers["shapes"] = len(load_problem) - numbers["extra"] - numbers["missing"]
+    st.error(c.say(f"network_page.{words}", **numbers), icon=":material/error:")
     with st.expander(c.say("network_page.own_names", count=len(load_problem))):
         shown = load_problem[:MOST_NAMES]
         st.dataframe(
