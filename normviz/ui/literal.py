@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 
 #: Words, numbers and names with dots: nothing in these is a sign.
-_PLAIN = re.compile(r"(?!.*www\.)[^\W_]+(?:[ ._-][^\W_]+)*(?:[#:]\d+)?", re.IGNORECASE)
+_PLAIN = re.compile(r"(?!.*www\.)[^\W_]+(?:[ ._+-][^\W_]+)*(?:[#:]\d+)?", re.IGNORECASE)
 _TICKS = re.compile("`+")
 
 
 def literal(text: object) -> str:
     """The text as it is where it is plain, else as code.
 
-    >>> literal("layer1.0.relu#2"), literal("cuda:0"), literal("**b**"), literal("www.example.org")
-    ('layer1.0.relu#2', 'cuda:0', '`**b**`', '`www.example.org`')
+    >>> literal("layer1.0.relu#2"), literal("2.13.0+cpu"), literal("**b**"), literal("www.example.org")
+    ('layer1.0.relu#2', '2.13.0+cpu', '`**b**`', '`www.example.org`')
     """
     written = _in_one_line(text)
     return written if _PLAIN.fullmatch(written) else code(written)
