@@ -108,7 +108,7 @@ def collapsed(trace: Trace) -> Finding | None:
     """Every channel is nearly constant: the input makes next to no difference any more."""
     ratios = {}
     for number, layer in ((INPUT, trace.input), *enumerate(trace.layers[: silenced(trace)])):
-        if (number == INPUT or layer.kind in CARRIERS) and _judged(layer):
+        if (number == INPUT or layer.kind in CARRIERS) and judged(layer):
             means, within = _means_and_spread(layer)
             if means > 0 and math.isfinite(within):
                 ratios[number] = within / means
@@ -127,9 +127,7 @@ def dead(trace: Trace) -> Finding | None:
     """Channels that an activation leaves 0 everywhere."""
     limits = DEAD_IN_MANY if samples(trace) >= MANY else DEAD
     shares = {
-        number: layer.dead_channels / layer.channels
-        for number, layer in _activations(trace)
-        if _judged(layer)
+        number: layer.dead_channels / layer.channels for number, layer in _activations(trace) if judged(layer)
     }
     if not (found := [number for number, share in shares.items() if share >= limits[NOTABLE]]):
         return None
@@ -166,7 +164,7 @@ def saturated(trace: Trace) -> Finding | None:
 def silenced(trace: Trace) -> int:
     """The number of the first activation that is 0 altogether, or of the end: sizes after it say nothing."""
     gone = (
-        n for n, layer in _activations(trace) if layer.dead_channels == layer.channels > 0 and _judged(layer)
+        n for n, layer in _activations(trace) if layer.dead_channels == layer.channels > 0 and judged(layer)
     )
     return next(gone, len(trace.layers))
 
@@ -179,6 +177,11 @@ def layer_of(trace: Trace, number: int) -> LayerTrace:
 def name_of(trace: Trace, number: int) -> str:
     """What the layer is called."""
     return (layer_of(trace, number).name or layer_of(trace, number).op) if number != INPUT else "input"
+
+
+def judged(layer: LayerTrace) -> bool:
+    """Whether its channels have values enough to be called dead or constant."""
+    return bool(layer.channels) and bool(np.median(layer.channel_count) >= EVIDENCE)
 
 
 def samples(trace: Trace) -> int:
@@ -206,11 +209,6 @@ def _first(code: str, severity: str, trace: Trace, found: Sequence[int]) -> Find
                         "largest": max(abs(source.min), abs(source.max)), "float16": FLOAT16, "float32": FLOAT32,
                                  "others": len(found) - 1}  # fmt: skip
     return Finding(code, severity, tuple(found), found[0], numbers)
-
-
-def _judged(layer: LayerTrace) -> bool:
-    """Whether its channels have values enough to be called dead or constant."""
-    return bool(layer.channels) and bool(np.median(layer.channel_count) >= EVIDENCE)
 
 
 def _activations(trace: Trace) -> Iterable[tuple[int, LayerTrace]]:

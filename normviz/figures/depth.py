@@ -13,14 +13,16 @@ from normviz.figures.depth_axis import DepthAxis, depth_axis
 from normviz.figures.depth_marks import SEVERITIES, mark_findings, stage_bands
 from normviz.figures.depth_panel import TITLE, frame, frame_panel, hits, line, marks, y_name
 from normviz.figures.entries import flowed
+from normviz.figures.layer_rows import escaped
 from normviz.figures.layers import ENGLISH as TOLD
 from normviz.figures.layers import told
 from normviz.figures.paper import on_paper
 from normviz.figures.theme import BEFORE, CATEGORIES, ROWS
+from normviz.finding_rules import judged
 from normviz.findings import Finding, findings
 from normviz.reference import FloatArray
 from normviz.stages import Stage, stages
-from normviz.traces import LayerTrace, Trace, check_trace
+from normviz.traces import Trace, check_trace
 
 Words = Mapping[str, str]
 
@@ -42,6 +44,7 @@ ENGLISH: Words = {
     "notable": "notable",
     "input": "the input",
     "layer": "layer, in the order of execution",
+    "stage": "stage",
 }
 #: Which kinds of layers share a line; every other is a dot.
 SERIES: Mapping[str, tuple[str, ...]] = {
@@ -55,11 +58,12 @@ PANEL, LANE, STAGES = 104, 26, 16
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity: its key, its value at every layer, and the axis."""
+    """One quantity: its key, its value at every layer, the axis, and which layers have one that is drawn."""
 
     key: str
     values: FloatArray
     axis: DepthAxis
+    drawn: npt.NDArray[np.bool_]
 
 
 def depth(trace: Trace, *, words: Words = ENGLISH) -> Figure:
@@ -67,7 +71,7 @@ def depth(trace: Trace, *, words: Words = ENGLISH) -> Figure:
 
     One panel each below one another on one axis of layers, in the order of execution, with the network's stages as
     bands and a mark above each layer where :func:`normviz.findings.findings` finds something. A channel is dead where
-    it is 0 everywhere. The gradient of a layer with the values y is
+    it is 0 everywhere, which is not asked of fewer than 16 values. The gradient of a layer with the values y is
 
         sqrt(sum (dL/dy)²)
 
@@ -109,13 +113,18 @@ def lines(
     inner = tops[-1] + PANEL
     members = _members(trace)
     hover = [told(layer, words) for layer in trace.layers]
+    for part in parts if len(parts) > 1 else ():
+        for n in part.numbers:
+            hover[n] += f"<br>{words['stage']}  {escaped(part.label)}"
     figure = Figure()
     seen = np.zeros(2, bool)
     for k, (panel, top) in enumerate(zip(panels, tops, strict=True)):
         for colour, name in zip((*CATEGORIES[: len(SERIES)], BEFORE), members, strict=True):
-            if (at := members[name]).size:
+            at = members[name]
+            if (at := at[panel.drawn[at]]).size:
                 line(figure, at, panel.values[at], panel.axis, colour, k, dots=name == "rest")
-        seen |= marks(figure, panel.values, panel.axis, BEFORE, k)
+        # What is not drawn has no mark either, neither that of 0 nor that of NaN.
+        seen |= marks(figure, np.where(panel.drawn, panel.values, 1.0), panel.axis, BEFORE, k)
         hits(figure, panel.values, panel.axis, range(len(hover)), hover, k)
         frame_panel(figure, panel.axis, k, (top, PANEL, inner), words[f"{panel.key}_panel"])
     if found:
@@ -137,22 +146,35 @@ def lines(
 
 
 def _panels(trace: Trace) -> list[Panel]:
-    def of(layer: LayerTrace) -> tuple[float, ...]:
-        finite, channels = layer.finite, layer.channels
-        split = layer.channel_axis is not None
-        return (layer.mean, layer.std, layer.zeros / finite if finite else np.nan,
-                layer.dead_channels / channels if split and channels else 0.0)  # fmt: skip
-
-    columns = np.array([of(layer) for layer in trace.layers], np.float64).T
+    layers = trace.layers
+    every = np.ones(len(layers), bool)
+    zeros = [layer.zeros / layer.finite if layer.finite else np.nan for layer in layers]
     panels = [
-        Panel(key, values, depth_axis(values, signed=key == "mean", share=key in ("zeros", "dead")))
-        for key, values in zip(("mean", "std", "zeros", "dead"), columns, strict=True)
+        _panel("mean", [layer.mean for layer in layers], every, signed=True),
+        _panel("std", [layer.std for layer in layers], every),
+        _panel("zeros", zeros, every, share=True),
     ]
-    gradients = [layer.gradient for layer in trace.layers]
-    if any(g is not None for g in gradients):
-        values = np.array([np.nan if g is None else g for g in gradients], np.float64)
-        panels.append(Panel("gradient", values, depth_axis(values)))
+    alive = np.array([judged(layer) for layer in layers])
+    dead = [layer.dead_channels / max(1, layer.channels) for layer in layers]
+    panels.append(_panel("dead", dead, alive, share=True))
+    gradients = [layer.gradient for layer in layers]
+    there = np.array([each is not None for each in gradients])
+    if there.any():
+        panels.append(_panel("gradient", [each or 0.0 for each in gradients], there))
     return panels
+
+
+def _panel(
+    key: str,
+    values: Sequence[float],
+    drawn: npt.NDArray[np.bool_],
+    *,
+    signed: bool = False,
+    share: bool = False,
+) -> Panel:
+    """The panel of these values; what is not drawn stands at 0 for the mouse."""
+    held = np.where(drawn, np.array(values, np.float64), 0.0)
+    return Panel(key, held, depth_axis(held[drawn], signed=signed, share=share), drawn)
 
 
 def _members(trace: Trace) -> dict[str, npt.NDArray[np.intp]]:

@@ -84,14 +84,14 @@ def stack(
     """The rows of every group below its heading (none where it is empty), which says the axis' numbers again.
 
     A row is as high as the higher of its two peaks, but at most 6 times the lower; ``joint``: all rows have one scale,
-    that of the highest peak within 4 times the median one. The bin of 0 counts without the exact zeros where heights
-    are chosen. What is higher than the row is cut off flat and marked by an arrow. The last trace holds a point a
-    row, which is what a mouse hits; its ``customdata`` is the layer's number. ``words`` has ``value`` and
-    ``value_log`` (``{linear}``).
+    that of the highest peak within 4 times the median one, and areas are shares of the values on every axis. The bin
+    of 0 counts without the exact zeros where heights are chosen. What is higher than the row is cut off flat and
+    marked by an arrow. The last trace holds a point a row, which is what a mouse hits; its ``customdata`` is the
+    layer's number. ``words`` has ``value`` and ``value_log`` (``{linear}``).
     """
     rows = [row for _, members in groups for row in members]
     axis = axis_of(rows, log)
-    outlines = [[outline(layer, axis) if layer else None for layer in row.both] for row in rows]
+    outlines = [[outline(layer, axis, areas=joint) if layer else None for layer in row.both] for row in rows]
     one = full_height([each.peak for pair in outlines for each in pair if each]) if joint else None
     high = SLIM if len(rows) > MANY else ROW
     limit = high - FREE

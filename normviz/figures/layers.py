@@ -44,13 +44,13 @@ def ridge(
 ) -> Figure:
     """Every layer's distribution below one another, before (grey) and after (green), for notebooks and files.
 
-    What is drawn in a row are densities: a bin of width w (as drawn) with c of a layer's M finite values is
+    What is drawn in a row are densities: a bin of width w with c of a layer's M finite values is
 
         c / (M w)
 
-    high, so the area of a histogram is the share of its values that lies on the axis. The axis holds 99.85% of the
-    rows' mean distribution. Rows are scaled one by one (:func:`normviz.figures.layer_rows.stack` says how), so widths
-    compare between rows, heights only within one. "Before" is what a normalization or activation reads.
+    high, so on a plain axis the area of a histogram is the share of its values that lies there. The axis holds 99.85%
+    of the rows' mean distribution. Rows are scaled one by one (:func:`normviz.figures.layer_rows.stack` says how), so
+    widths compare between rows, heights only within one. "Before" is what a normalization or activation reads.
 
     ``kinds``: the kinds of layers to draw (:data:`normviz.layer_kinds.KINDS`); by default normalizations and
     activations, or all layers where there is neither. ``log``: whether values x stand at asinh(x / a) instead of x,

@@ -16,6 +16,10 @@ from normviz.traces import LayerTrace
 CUT = 6.0
 #: Exact zeros are so wide on a logarithmic axis, as a share of it: a few pixels, where the bin that holds 0 is a block.
 THIN = 0.006
+#: No density is more than its inverse, so that every one is a number.
+NARROWEST = 1e-200
+#: How much higher than the rest of its row are exact zeros that are cut off.
+PROUD = 1.15
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,13 @@ class Outline:
     peak: float
 
 
-def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
+def outline(layer: LayerTrace, axis: ValueAxis, *, areas: bool = False) -> Outline | None:
     """The densities of a layer's values over the axis; None where no value lies on it.
 
-    A density is the share of the layer's finite values in a bin, over the bin's width as it is drawn, so that the area
-    of the steps is the share of the values, on a logarithmic axis as well. There exact zeros stand in a thin step of
-    their own at 0, and what is left of the bin of 0 is spread over the bin.
+    A density is the share of the layer's finite values in a bin, over the bin's width. On a logarithmic axis that is
+    the width in values (as drawn around 0), so that a bell stays one hill; with ``areas`` it is the width as drawn, so
+    that the area of the steps is the share of the values there too, and a wide bell has a valley at 0. There exact
+    zeros stand in a thin step of their own at 0, and what is left of the bin of 0 is spread over the bin.
     """
     h = layer.histogram
     if not h.total:
@@ -48,7 +53,10 @@ def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
     placed = axis.place(edges[first : last + 1])
     low, high = axis.range
     least = (high - low) * 1e-4
-    widths = np.maximum(np.diff(placed), least)
+    drawn = np.maximum(np.diff(placed), least)
+    widths = drawn
+    if axis.linear is not None and not areas:
+        widths = np.maximum(np.diff(edges[first : last + 1]) / axis.linear, NARROWEST)
     heights = h.counts[first:last] / (h.total * widths)
     body = heights.copy()
     zero = -h.first - first
@@ -57,7 +65,7 @@ def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
         body[zero] = max(0, int(h.counts[first + zero]) - layer.zeros) / (h.total * widths[zero])
     peak = float(body.max()) or float(heights.max())
     thin = THIN * (high - low)
-    if there and layer.zeros and axis.linear is not None and widths[zero] > thin:
+    if there and layer.zeros and axis.linear is not None and drawn[zero] > thin:
         spike = body[zero] + layer.zeros / (h.total * thin)
         heights = np.insert(body, zero, spike)
         placed = np.insert(placed, zero + 1, placed[zero] + thin)
@@ -67,9 +75,17 @@ def outline(layer: LayerTrace, axis: ValueAxis) -> Outline | None:
 
 
 def full_of_row(outlines: Sequence[Outline | None]) -> float:
-    """The density that fills a row: the highest of its peaks, but at most 6 times the lowest."""
-    peaks = [each.peak for each in outlines if each]
-    return min(max(peaks), CUT * min(peaks)) if peaks else 1.0
+    """The density that fills a row: the highest of its peaks, but at most 6 times the lowest.
+
+    It is a little more where exact zeros are higher, so that they stand out.
+    """
+    known = [each for each in outlines if each]
+    if not known:
+        return 1.0
+    peaks = [each.peak for each in known]
+    full = min(max(peaks), CUT * min(peaks))
+    spikes = any(each.heights.max() > PROUD * max(full, each.peak) for each in known)
+    return PROUD * full if spikes else full
 
 
 class Drawing:

@@ -22,8 +22,8 @@ LARGEST = 1e300
 TICKS = 3
 #: The least distance of two numbers of a logarithmic axis, as a share of it: a phone's axis is some 240 pixels long.
 GAP = 0.15
-#: A bell whose standard deviation is more than so many times the plain part looks like two hills with a valley.
-HILLS = 3.0
+#: A bell whose standard deviation is more than so many times the plain part looks like a block, or two hills.
+BLOCK = 3.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> Valu
 
     ``log`` says whether it is logarithmic (asinh); None: where a tenth of the distributions would be too narrow to be
     seen on a plain one. It is linear up to the power of ten that most distributions exceed, or beyond it, up to where
-    most distributions look like one hill, as long as the narrow ones can still be seen.
+    most distributions look like a hill and not like a block, as long as the narrow ones can still be seen.
     """
     known = [h for h in histograms if h.total]
     if not known:
@@ -105,7 +105,7 @@ def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> Valu
     if not log:
         return ValueAxis(low, high)
     linear, largest = power_below(small, max(-low, high)), max(-low, high)
-    while sizes[len(sizes) // 2] > HILLS * linear:
+    while sizes[len(sizes) // 2] > BLOCK * linear:
         wider = ValueAxis(low, high, linear * 10)
         start, end = wider.range
         if linear * 10 > largest / 10 or float(wider.place(small)) < NARROW * (end - start):

@@ -56,6 +56,23 @@ def test_without_a_backward_pass_there_is_no_panel_of_gradients() -> None:
         nv.depth(Trace((), LayerTrace.of("x", "x", [[0.0]])))
 
 
+def test_no_channel_of_few_values_is_called_dead_and_no_layer_off_the_way_has_a_gradient() -> None:
+    rng = np.random.default_rng(0)
+    relu = [np.maximum(rng.normal(size=(n, 8)), 0) for n in (16, 1, 15)]
+    relu[0][:, :2] = 0
+    layers = [
+        LayerTrace.of(f"l{k}", "relu", values, inputs=(k - 1,), gradient_square=square)
+        for k, (values, square) in enumerate(zip(relu, (4.0, None, 0.0), strict=True))
+    ]
+    figure = lines(Trace(tuple(layers), LayerTrace.of("x", "x", relu[0])), (), (), words=ENGLISH, titles={})
+    *dead, points = panel(figure, "y4")
+    assert [(list(t.x), list(t.y)) for t in dead] == [([0], [0.25])]
+    assert list(points.customdata) == [0, 1, 2]
+    *gradient, _ = panel(figure, "y5")
+    assert [list(t.x) for t in gradient if t.mode != "markers"] == [[0, 2]]
+    assert "NaN or infinite" not in figure.layout.annotations[-1].text
+
+
 @pytest.mark.parametrize(("layers", "step"), [(1, 1), (3, 1), (8, 1), (9, 2), (68, 10), (174, 50)])
 def test_the_axis_of_layers_has_whole_numbers_of_layers_that_are_there(layers: int, step: int) -> None:
     trace = of([np.full((2, 2), 1.0 + k) for k in range(layers)])

@@ -33,11 +33,13 @@ def points(figure: go.Figure) -> go.Scatter:
     return figure.data[-1]
 
 
-@pytest.mark.parametrize("log", [False, True])
-def test_every_row_is_its_two_histograms_whose_areas_are_shares(log: bool) -> None:
+@pytest.mark.parametrize(("log", "joint"), [(False, False), (False, True), (True, False), (True, True)])
+def test_every_row_is_its_two_histograms_by_area_or_on_a_logarithmic_axis_by_density(
+    log: bool, joint: bool
+) -> None:
     trace, values = blocks(4, scale=1.3)
     numbers = [k for k in range(12) if k % 3]
-    drawn = layer_ridge(trace, [("", numbers)], words=ENGLISH, log=log)
+    drawn = layer_ridge(trace, [("", numbers)], words=ENGLISH, log=log, joint=joint)
     before, after = drawn.figure.data[:2]
     assert (before.line.color, after.line.color) == (theme.BEFORE, theme.AFTER)
     place = drawn.axis.place
@@ -50,7 +52,9 @@ def test_every_row_is_its_two_histograms_whose_areas_are_shares(log: bool) -> No
             edges, high = np.delete(edges, thin + 1), np.delete(high, thin)
             # The edges as drawn lie between values: count again, in drawn places, exact zeros by themselves.
             counts = np.histogram(place(v[(v != 0) | (not log)]), edges.astype(np.float32))[0]
-            area = counts / v.size / np.diff(edges)
+            # In values, on an axis of asinh(x / a).
+            wide = edges if joint or not log else np.sinh(edges)
+            area = counts / v.size / np.diff(wide)
             whole = (high < LIMIT * 0.999) & (counts > 20)
             scales += list(high[whole] / area[whole])
         assert np.ptp(scales) < 0.02 * max(scales), "before and after have one scale"
@@ -92,11 +96,24 @@ def test_exact_zeros_are_a_thin_spike_on_a_logarithmic_axis_too() -> None:
     assert high[0] == pytest.approx(LIMIT, rel=1e-5)
     (arrow,) = [t for t in drawn.figure.data if t.text is not None and "↑" in t.text]
     assert 0 < arrow.x[0] < edges[1]
-    # The rest of their bin is as high as its other values make it.
+    # The rest of their bin is as high as its other values make it, and the spike stands out of it.
     h = relu.histogram
-    rest = np.count_nonzero((y > 0) & (y < h.width)) / (edges[2] - edges[0])
-    third = h.counts[3] / (edges[5] - edges[4])
-    assert high[1] / high[4] == pytest.approx(rest / third, rel=1e-4)
+    rest = np.count_nonzero((y > 0) & (y < h.width))
+    assert high[1] / high[4] == pytest.approx(rest / h.counts[3], rel=1e-4)
+    assert np.sort(high)[-2] < 0.9 * LIMIT
+
+
+def test_a_bell_is_one_hill_on_a_logarithmic_axis_and_two_where_areas_are_shares() -> None:
+    rng = np.random.default_rng(0)
+    trace = of([rng.normal(size=(64, 256)) * size for size in (1.0, 1.0, 1.0, 0.01)])
+    one, two = (
+        layer_ridge(trace, [("", range(4))], words=ENGLISH, log=True, joint=joint) for joint in (False, True)
+    )
+    assert one.axis == two.axis and one.axis.linear is not None and one.axis.linear < 0.1
+    for drawn, valley in ((one, False), (two, True)):
+        edges, high, _ = shapes(drawn.figure.data[1])[0]
+        middle = high[np.searchsorted(edges, 0.0)]
+        assert (middle < 0.6 * high.max()) == valley and (middle > 0.85 * high.max()) != valley
 
 
 def test_the_axis_numbers_have_room_below_the_legend_where_no_heading_says_them() -> None:

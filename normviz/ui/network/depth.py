@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from normviz.figures.depth import lines
+from normviz.finding_rules import EVIDENCE, judged
 from normviz.findings import SERIOUS, Finding, findings, told
 from normviz.stages import stages
 from normviz.text.lookup import section
@@ -29,11 +30,17 @@ def show_depth(c: Choices, shown: Shown) -> None:
     found = findings(trace)
     titles = {each.code: c.say(f"finding.{each.code}.title", **told(each)) for each in found}
     words = section(c.lang, "layers_figure") | section(c.lang, "depth_figure")
-    figure = lines(trace, found, stages(trace), words=words, titles=titles)
+    parts = stages(trace)
+    figure = lines(trace, found, parts, words=words, titles=titles)
     alt = c.say("network_view.depth_alt", layers=len(trace.layers), model=model_name(c, trace))
     clickable(shown, figure, f"depth-{shown.key}", alt, turn=True)
     known = any(layer.gradient is not None for layer in trace.layers)
-    said = [c.say("network_view.depth_note"), c.say(f"network_view.depth_{'' if known else 'no_'}gradient")]
+    said = [c.say("network_view.depth_note")]
+    if len(parts) > 1:
+        said.append(c.say("network_view.depth_stages"))
+    if not all(judged(layer) for layer in trace.layers):
+        said.append(c.say("network_view.depth_unjudged", evidence=EVIDENCE))
+    said.append(c.say(f"network_view.depth_{'' if known else 'no_'}gradient"))
     st.caption(c.prose(said))
     pick_layer(c, shown, place="depth", turn=True)
     _findings(c, trace, found)

@@ -88,9 +88,11 @@ def _pick(c: Choices, key: str, options: dict[str, bool | None]) -> bool | None:
 
 def _reading(c: Choices, drawn: Ridge, joint: bool) -> list[str]:
     """How heights and the axis are to be read, with what lies outside."""
-    said = [c.say("network_view.read_click"), c.say(f"network_view.read_{'joint' if joint else 'row'}")]
-    if drawn.axis.linear is not None:
-        said.append(c.say("network_view.read_log", linear=_written(drawn.axis.linear)))
+    linear = drawn.axis.linear
+    heights = f"read_{'joint' if joint else 'row'}{'' if linear is None else '_log'}"
+    said = [c.say("network_view.read_click"), c.say(f"network_view.{heights}")]
+    if linear is not None:
+        said.append(c.say("network_view.read_log", linear=_written(linear)))
     beyond = f"{100 * drawn.outside:.3g}%"
     said.append(
         c.say(
