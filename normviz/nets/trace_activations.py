@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 
-from normviz.activation import Region
+from normviz.activation import SATURATED, Region
 from normviz.activations import ACTIVATIONS
+
+
+def _beyond(low: object = None, high: object = None) -> tuple[Region, ...]:
+    """What lies beyond these ends. Below 0, an end makes exact zeros as ReLU does, which are counted as such."""
+    below = Region("saturated", -np.inf, float(low)) if isinstance(low, (int, float)) and low != 0 else None
+    above = Region("saturated", float(high), np.inf) if isinstance(high, (int, float)) else None
+    return tuple(region for region in (below, above) if region)
+
+
+#: Where torch's other functions of one value that end somewhere are saturated, by the arguments behind their input:
+#: beyond where they clip, or where their slope is below ``SATURATED``.
+_OTHERS: Final[Mapping[str, Callable[..., tuple[Region, ...]]]] = {
+    "relu6": lambda *_, **__: _beyond(high=6.0),
+    "hardtanh": lambda min_val=-1.0, max_val=1.0, *_, **__: _beyond(min_val, max_val),
+    "hardsigmoid": lambda *_, **__: _beyond(-3.0, 3.0),
+    "clamp": lambda min=None, max=None, *_, **__: () if min is None or max is None else _beyond(min, max),
+    "celu": lambda alpha=1.0, *_, **__: _beyond(alpha * math.log(SATURATED)),
+    "softsign": lambda *_, **__: _beyond(1 - SATURATED**-0.5, SATURATED**-0.5 - 1),
+    "log_sigmoid": lambda *_, **__: _beyond(high=math.log(1 / SATURATED - 1)),
+}
 
 
 @cache
 def saturates(op: str) -> bool:
     """Whether it is an activation that ends somewhere, for some values of its knobs.
 
-    >>> saturates("tanh"), saturates("relu"), saturates("conv2d")
-    (True, False, False)
+    >>> saturates("tanh"), saturates("relu6"), saturates("relu"), saturates("conv2d")
+    (True, True, False, False)
     """
+    if op in _OTHERS:
+        return True
     entry = ACTIVATIONS.get(op)
     return entry is not None and not entry.learned and (has_knobs(op) or bool(_tails(op, ())))
 
@@ -56,8 +79,10 @@ def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int
     """
     if not saturates(op):
         return None
-    knobs = activation_knobs(op, args, kwargs)
-    regions = _tails(op, tuple(knobs.items()))
+    if op in _OTHERS:
+        regions = _OTHERS[op](*args[1:], **kwargs)
+    else:
+        regions = _tails(op, tuple(activation_knobs(op, args, kwargs).items()))
     x = args[0] if args else kwargs.get("input")
     if not regions or not isinstance(x, torch.Tensor):
         return None

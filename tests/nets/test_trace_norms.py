@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from normviz.activation import SATURATED
 from normviz.activations import ACTIVATIONS
 from normviz.catalogue import METHODS
 from normviz.nets.trace import trace
@@ -100,3 +102,47 @@ def test_saturation_and_knobs_follow_the_arguments() -> None:
     assert soft.knobs == {"beta": 2.0, "threshold": 20.0} and leaky.knobs == {"negative_slope": 0.3}
     assert soft.saturated == int(ACTIVATIONS["softplus"].saturated(x.double().numpy(), beta=2.0).sum()) > 0
     assert elu.knobs == {"alpha": 2.0} and elu.saturated == 0 and leaky.saturated is None
+
+
+BOUNDED: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], ...]] = {
+    "relu6": (F.relu6,),
+    "hardtanh": (nn.Hardtanh(-2.0, 3.0), lambda x: F.hardtanh(x, -2.0, max_val=3.0)),
+    "hardsigmoid": (nn.Hardsigmoid(), F.hardsigmoid),
+    "clamp": (lambda x: x.clamp(-2, 3), lambda x: torch.clamp(x, max=3.0, min=-2.0)),
+    "celu": (nn.CELU(0.7), lambda x: F.celu_(x, alpha=0.7)),
+    "softsign": (nn.Softsign(), lambda x: F.softsign(input=x)),
+    "log_sigmoid": (nn.LogSigmoid(), F.logsigmoid),
+}
+
+
+class Calls(nn.Module):
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("op", BOUNDED)
+def test_other_functions_that_end_somewhere_are_saturated_where_their_slope_is_small(op: str) -> None:
+    x = torch.randn(400, 5, requires_grad=True) * 5
+    for function in BOUNDED[op]:
+        (slope,) = torch.autograd.grad(function(x.clone()).sum(), x)
+        flat = (slope.abs() < SATURATED) & ((x > 0) | (op != "relu6"))
+        (layer,) = trace(Calls(function), x.detach()).layers
+        assert layer.op == op and layer.saturated == int(flat.sum()) > 0
+
+
+def test_an_end_at_zero_makes_zeros_and_is_no_saturation() -> None:
+    x = torch.randn(400, 5) * 5
+    six, floor, bounds = (
+        trace(Calls(function), x).layers[0]
+        for function in (
+            nn.Hardtanh(0, 6),
+            lambda x: x.clamp(min=-1),
+            lambda x: x.clamp(-torch.ones(5), torch.ones(5)),
+        )
+    )
+    assert six.saturated == int((x > 6).sum()) > 0 and six.zeros == int((x <= 0).sum())
+    assert floor.saturated is None and bounds.saturated is None
