@@ -83,7 +83,7 @@ class Recorder(TorchFunctionMode):
         reads = arguments(args, kwargs)
         if not reads or self.calls[-1].whole:
             result = func(*args, **kwargs)
-            self._within(known.op, reads, result)
+            self._within(known.op, args, reads, result)
             return result
         read = self.marks.read(reads)
         ahead = self._ahead(func, known, args, kwargs) if read.mark else None
@@ -117,11 +117,11 @@ class Recorder(TorchFunctionMode):
         buffers = trace_norms.running(given.get("running_mean"), given.get("running_var"))
         return Ahead(given, buffers, ends)
 
-    def _within(self, op: str, reads: list[torch.Tensor], result: Any) -> None:
+    def _within(self, op: str, args: tuple[Any, ...], reads: list[torch.Tensor], result: Any) -> None:
         """A step of a module that is one layer."""
         found = tensors(result)
         if reads and found:
-            self.calls[-1].multiply_adds += multiply_adds(op, reads, found[0])
+            self.calls[-1].multiply_adds += multiply_adds(op, reads, found[0], args)
 
     def _carry(self, func: Function, known: Facts, args: tuple[Any, ...], kwargs: dict[str, Any],
                source: torch.Tensor, read: Read, found: list[torch.Tensor]) -> None:  # fmt: skip
@@ -147,7 +147,7 @@ class Recorder(TorchFunctionMode):
             channel_axis=axis,
             inputs=read.numbers,
             parameters=self.marks.first_use(read.parameters),
-            multiply_adds=multiply_adds(op, reads, output),
+            multiply_adds=multiply_adds(op, reads, output, args),
             method=method,
             knobs=knobs,
             running=running,

@@ -11,6 +11,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.backends import opt_einsum
+from torch.utils.flop_counter import FlopCounterMode
 
 import normviz as nv
 from normviz.nets.trace import Enough, record, trace
@@ -150,6 +152,40 @@ def test_multiply_adds_of_attention() -> None:
         attention = nn.MultiheadAttention(width, 2, batch_first=first)
         found = trace(attention, (x if first else x.transpose(0, 1),) * 3)
         assert found.multiply_adds == n * length * (4 * width * width + 2 * length * width)
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("bik,bkj->bij", [(2, 3, 5), (2, 5, 7)]),
+        ("bhqd, bhkd -> bhqk", [(2, 4, 6, 3), (2, 4, 5, 3)]),
+        ("...ij,...jk", [(3, 1, 4, 5), (2, 5, 6)]),
+        ("b...c,cd->b...d", [(2, 3, 4, 5), (5, 7)]),
+        ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 6)]),
+        ("ik,jk->ij", [(4, 6), (3, 6)]),
+        ("hij,jk->k", [(2, 4, 6), (6, 3)]),
+    ],
+)
+def test_multiply_adds_of_einsum_are_those_that_torch_counts(
+    equation: str, shapes: list[tuple[int, ...]]
+) -> None:
+    class Net(nn.Module):
+        def forward(self, first: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+            return torch.einsum(equation, first, *others)
+
+    values = tuple(torch.randn(shape) for shape in shapes)
+    with opt_einsum.flags(enabled=False), FlopCounterMode(display=False) as counter:
+        Net()(*values)
+    assert trace(Net(), values).multiply_adds == counter.get_total_flops() / 2 > 0
+
+
+def test_multiply_adds_of_tensordot() -> None:
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return torch.tensordot(x, y, dims=([1, 2], [0, 1]))
+
+    found = trace(Net(), (torch.randn(2, 3, 4), torch.randn(3, 4, 5)))
+    assert found.multiply_adds == 2 * 12 * 5
 
 
 def test_watch_sees_every_output_before_it_is_overwritten_and_can_end_the_pass() -> None:
