@@ -6,9 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from normviz.figures.layer_rows import Ridge
 from normviz.figures.layers import CHANGING, layer_ridge
-from normviz.figures.value_axis import TAIL, read
 from normviz.layer_kinds import KINDS
 from normviz.stages import stages
 from normviz.text.lookup import section
@@ -17,7 +15,7 @@ from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
 from normviz.ui.network.about import model_name
 from normviz.ui.network.opening import opened, pick_layer
-from normviz.ui.network.rows import show_rows
+from normviz.ui.network.rows import show_reading, show_rows
 from normviz.ui.network.shown import Shown
 
 __all__ = ["opened", "show_ridge"]
@@ -48,7 +46,7 @@ def show_ridge(c: Choices, shown: Shown) -> list[int]:
         return numbers
     alt = c.say("network_view.ridge_alt", rows=len(drawn.numbers), model=model_name(c, shown.trace))
     show_rows(shown, drawn, f"ridge-{shown.key}", alt)
-    st.caption(c.prose(_reading(c, drawn, bool(joint))))
+    show_reading(c, drawn, joint=bool(joint))
     return numbers
 
 
@@ -84,28 +82,3 @@ def _pick(c: Choices, key: str, options: dict[str, bool | None]) -> bool | None:
     names = {option: c.say(f"network_view.{key}_{option}") for option in options}
     first = next(iter(options))
     return options[pick(key, c.say(f"network_view.{key}"), tuple(options), first, lang=c.lang, names=names)]
-
-
-def _reading(c: Choices, drawn: Ridge, joint: bool) -> list[str]:
-    """How heights and the axis are to be read, with what lies outside."""
-    linear = drawn.axis.linear
-    heights = f"read_{'joint' if joint else 'row'}{'' if linear is None else '_log'}"
-    said = [c.say("network_view.read_click"), c.say(f"network_view.{heights}")]
-    if linear is not None:
-        said.append(c.say("network_view.read_log", linear=_written(linear)))
-    beyond = f"{100 * drawn.outside:.3g}%"
-    said.append(
-        c.say(
-            "network_view.read_outside" if drawn.outside else "network_view.read_inside",
-            share=beyond,
-            inside=f"{100 * (1 - 2 * TAIL):.4g}%",
-        )
-    )
-    return said
-
-
-def _written(value: float) -> str:
-    """A power of ten in a sentence."""
-    from normviz.ui.numbers import scientific
-
-    return read(value) if 1e-3 <= value < 1e4 else scientific(value)

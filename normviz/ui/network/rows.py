@@ -10,8 +10,11 @@ import streamlit as st
 
 from normviz.figures.layer_rows import Ridge
 from normviz.figures.theme import CONFIG
+from normviz.figures.value_axis import TAIL, read
+from normviz.ui.choices import Choices
 from normviz.ui.network.opening import clicked, opened
 from normviz.ui.network.shown import Shown
+from normviz.ui.numbers import scientific
 
 RULES = Path(__file__).parents[3] / "assets" / "ridge.css"
 #: Numbers only: where the mark of the open layer lies on the chart, whose figure must not change for it.
@@ -46,6 +49,29 @@ def clickable(shown: Shown, figure: Any, key: str, alt: str, *, turn: bool = Fal
         selection_mode="points",
         alt=alt,
     )
+
+
+def show_reading(c: Choices, drawn: Ridge, *, joint: bool = False) -> None:
+    """How heights and the axis are to be read, with what lies outside."""
+    linear = drawn.axis.linear
+    heights = f"read_{'joint' if joint else 'row'}{'' if linear is None else '_log'}"
+    said = [c.say("network_view.read_click"), c.say(f"network_view.{heights}")]
+    if linear is not None:
+        said.append(c.say("network_view.read_log", linear=_written(linear)))
+    beyond = f"{100 * drawn.outside:.3g}%"
+    said.append(
+        c.say(
+            "network_view.read_outside" if drawn.outside else "network_view.read_inside",
+            share=beyond,
+            inside=f"{100 * (1 - 2 * TAIL):.4g}%",
+        )
+    )
+    st.caption(c.prose(said))
+
+
+def _written(value: float) -> str:
+    """A power of ten in a sentence."""
+    return read(value) if 1e-3 <= value < 1e4 else scientific(value)
 
 
 @cache

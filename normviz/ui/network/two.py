@@ -18,7 +18,7 @@ from normviz.ui.controls import pick
 from normviz.ui.literal import code, literal
 from normviz.ui.network.about import trace_caption
 from normviz.ui.network.opening import layer_names, open_layer, pick_layer
-from normviz.ui.network.rows import clickable, show_rows
+from normviz.ui.network.rows import clickable, show_reading, show_rows
 from normviz.ui.network.shown import Shown
 from normviz.ui.network.table import real
 
@@ -121,6 +121,7 @@ def _ridge(c: Choices, first: Shown, second: Shown, found: Comparison, names: tu
     show_rows(
         first, drawn, f"two-ridge-{first.key}-{second.key}", _alt(c, len(drawn.numbers), names), turn=True
     )
+    show_reading(c, drawn)
     pick_layer(c, first, [pair.numbers[0] for pair in found.in_order], "two", turn=True)
 
 
