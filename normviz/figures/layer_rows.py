@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from plotly.graph_objects import Figure, Scatter
 
-from normviz.figures.outlines import Drawing, full_of_row, outline
+from normviz.figures.outlines import Drawing, fulls, outline
 from normviz.figures.ridge import full_height, moments
 from normviz.figures.theme import AXIS, BASELINE, BEFORE, ROWS, clear, legend, letters, marked, style
 from normviz.figures.value_axis import ValueAxis, outside, read, value_axis
@@ -83,11 +83,12 @@ def stack(
 ) -> Ridge:
     """The rows of every group below its heading (none where it is empty), which says the axis' numbers again.
 
-    A row is as high as the higher of its two peaks, but at most 6 times the lower; ``joint``: all rows have one scale,
-    that of the highest peak within 4 times the median one, and areas are shares of the values on every axis. The bin
-    of 0 counts without the exact zeros where heights are chosen. What is higher than the row is cut off flat and
-    marked by an arrow. The last trace holds a point a row, which is what a mouse hits; its ``customdata`` is the
-    layer's number. ``words`` has ``value`` and ``value_log`` (``{linear}``).
+    A row is as high as the higher of its two peaks, but at most 6 times the lower; on a logarithmic axis each of the
+    two fills it, as one may be a thousand times as wide. ``joint``: all rows have one scale, that of the highest peak
+    within 4 times the median one, and areas are shares of the values on every axis. The bin of 0 counts without the
+    exact zeros where heights are chosen. What is higher than the row is cut off flat and marked by an arrow. The last
+    trace holds a point a row, which is what a mouse hits; its ``customdata`` is the layer's number. ``words`` has
+    ``value`` and ``value_log`` (``{linear}``).
     """
     rows = [row for _, members in groups for row in members]
     axis = axis_of(rows, log)
@@ -98,10 +99,10 @@ def stack(
     tops, headings, total = _places(groups, high)
     first, second = Drawing(), Drawing()
     for top, pair in zip(tops, outlines, strict=True):
-        scale = limit / (one or full_of_row(pair))
-        for found, drawing in zip(pair, (first, second), strict=True):
+        heights = fulls(pair, own=axis.linear is not None)
+        for found, full, drawing in zip(pair, heights, (first, second), strict=True):
             if found:
-                drawing.add(found, 1 - top - high, scale, limit)
+                drawing.add(found, 1 - top - high, limit / (one or full), limit)
     said_of = [[moments(summary(layer)) for layer in row.both if layer] for row in rows]
     beside = [_beside(row, said) for row, said in zip(rows, said_of, strict=True)]
     figure = Figure()

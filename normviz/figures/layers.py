@@ -49,8 +49,9 @@ def ridge(
         c / (M w)
 
     high, so on a plain axis the area of a histogram is the share of its values that lies there. The axis holds 99.85%
-    of the rows' mean distribution. Rows are scaled one by one (:func:`normviz.figures.layer_rows.stack` says how), so
-    widths compare between rows, heights only within one. "Before" is what a normalization or activation reads.
+    of the rows' mean distribution. Rows, and on a logarithmic axis both distributions of a row, are scaled one by one
+    (:func:`normviz.figures.layer_rows.stack` says how), so widths compare between rows, heights only within one.
+    "Before" is what a normalization or activation reads.
 
     ``kinds``: the kinds of layers to draw (:data:`normviz.layer_kinds.KINDS`); by default normalizations and
     activations, or all layers where there is neither. ``log``: whether values x stand at asinh(x / a) instead of x,

@@ -74,18 +74,20 @@ def outline(layer: LayerTrace, axis: ValueAxis, *, areas: bool = False) -> Outli
     return Outline(placed, heights, peak)
 
 
-def full_of_row(outlines: Sequence[Outline | None]) -> float:
-    """The density that fills a row: the highest of its peaks, but at most 6 times the lowest.
+def fulls(outlines: Sequence[Outline | None], *, own: bool = False) -> list[float]:
+    """The density that fills a row, for each of its outlines: the highest of the peaks, but at most 6 times the lowest.
 
-    It is a little more where exact zeros are higher, so that they stand out.
+    ``own``: of each its own peak. It is a little more where exact zeros are higher, so that they stand out.
     """
-    known = [each for each in outlines if each]
-    if not known:
-        return 1.0
-    peaks = [each.peak for each in known]
-    full = min(max(peaks), CUT * min(peaks))
-    spikes = any(each.heights.max() > PROUD * max(full, each.peak) for each in known)
-    return PROUD * full if spikes else full
+    peaks = [each.peak for each in outlines if each]
+    shared = min(max(peaks), CUT * min(peaks)) if peaks else 1.0
+    found = [each.peak if each and own else shared for each in outlines]
+    spikes = any(
+        each.heights.max() > PROUD * max(full, each.peak)
+        for each, full in zip(outlines, found, strict=True)
+        if each
+    )
+    return [PROUD * full for full in found] if spikes else found
 
 
 class Drawing:

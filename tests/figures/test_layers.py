@@ -44,7 +44,7 @@ def test_every_row_is_its_two_histograms_by_area_or_on_a_logarithmic_axis_by_den
     assert (before.line.color, after.line.color) == (theme.BEFORE, theme.AFTER)
     place = drawn.axis.place
     for k, (number, grey, green) in enumerate(zip(numbers, shapes(before), shapes(after), strict=True)):
-        scales = []
+        row = []
         for (edges, high, base), v in ((grey, values[number - 1]), (green, values[number])):
             assert base == pytest.approx(1 - (k + 1) * ROW)
             assert high.max() <= LIMIT * (1 + 1e-5)
@@ -56,8 +56,11 @@ def test_every_row_is_its_two_histograms_by_area_or_on_a_logarithmic_axis_by_den
             wide = edges if joint or not log else np.sinh(edges)
             area = counts / v.size / np.diff(wide)
             whole = (high < LIMIT * 0.999) & (counts > 20)
-            scales += list(high[whole] / area[whole])
-        assert np.ptp(scales) < 0.02 * max(scales), "before and after have one scale"
+            row.append(high[whole] / area[whole])
+        for scales in row if log and not joint else [np.concatenate(row)]:
+            assert np.ptp(scales) < 0.02 * max(scales), (
+                "before and after have one scale, except on a log axis"
+            )
 
 
 def test_all_rows_have_one_scale_where_that_is_asked_for() -> None:
@@ -110,6 +113,8 @@ def test_a_bell_is_one_hill_on_a_logarithmic_axis_and_two_where_areas_are_shares
         layer_ridge(trace, [("", range(4))], words=ENGLISH, log=True, joint=joint) for joint in (False, True)
     )
     assert one.axis == two.axis and one.axis.linear is not None and one.axis.linear < 0.1
+    wide, narrow = (shapes(one.figure.data[1])[k][1].max() for k in (0, 3))
+    assert wide == pytest.approx(narrow, rel=1e-5), "each fills its row"
     for drawn, valley in ((one, False), (two, True)):
         edges, high, _ = shapes(drawn.figure.data[1])[0]
         middle = high[np.searchsorted(edges, 0.0)]
