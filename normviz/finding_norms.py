@@ -27,9 +27,9 @@ LONGEST: Final = 1_000_000
 def one_value(trace: Trace) -> Finding | None:
     """A normalization takes its mean and variance from one value each: what comes out does not depend on the input."""
     found = [number for number, layer, spec, _ in _norms(trace) if spec.sets and _alone(spec, layer)]
-    if ALONE.search(trace.error):
+    if ALONE.search(trace.error) and (last := len(trace.layers) - 1) not in found:
         # torch refused: the last layer is what the normalization was to read.
-        found.append(len(trace.layers) - 1)
+        found.append(last)
     if not found:
         return None
     shape = " × ".join(map(str, layer_of(trace, found[0]).shape))
@@ -40,7 +40,7 @@ def one_value(trace: Trace) -> Finding | None:
 def running_initial(trace: Trace) -> Finding | None:
     """In evaluation, running averages that no training has touched: mean 0 and variance 1."""
     known = [n for n, layer in enumerate(trace.layers) if trace.mode == "eval" and layer.running is not None]
-    found = [n for n in known if _initial(trace.layers[n])]
+    found = [n for n in known if initial(trace.layers[n])]
     if not found:
         return None
     numbers: Numbers = {"layer": name_of(trace, found[0]), "found": len(found), "norms": len(known)}
@@ -52,7 +52,7 @@ def running_far(trace: Trace) -> Finding | None:
     strays: dict[int, tuple[float, float]] = {}
     for number, layer, spec, source in _norms(trace):
         fits = source is not None and source.channels == layer.channels and layer.running is not None
-        if trace.mode != "eval" or not fits or _initial(layer):
+        if trace.mode != "eval" or not fits or initial(layer):
             continue
         assert source is not None and layer.running is not None
         strays[number] = _stray(source, *layer.running, spec)
@@ -118,7 +118,8 @@ def _by_channel(spec: Spec) -> bool:
     )
 
 
-def _initial(layer: LayerTrace) -> bool:
+def initial(layer: LayerTrace) -> bool:
+    """Whether its running averages are those of a new layer: mean 0 and variance 1."""
     if layer.running is None:
         return False
     mean, var = layer.running

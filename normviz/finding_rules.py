@@ -151,11 +151,12 @@ def sparse(trace: Trace) -> Finding | None:
 
 
 def saturated(trace: Trace) -> Finding | None:
-    """An activation works where it is nearly flat."""
+    """An activation works where it is nearly flat, though its channels are not dead."""
+    gone = dead(trace)
     shares = {
-        number: layer.saturated / layer.count
+        number: layer.saturated / layer.finite
         for number, layer in _activations(trace)
-        if layer.saturated is not None and layer.count >= EVIDENCE
+        if layer.saturated is not None and layer.finite >= EVIDENCE and not (gone and number in gone.layers)
     }
     found = [number for number, share in shares.items() if share >= SATURATED[NOTABLE]]
     return _worst_share("saturated", trace, shares, found, SATURATED)

@@ -15,10 +15,10 @@ KINDS = (
 )  # fmt: skip
 
 _PATTERNS = (
-    ("norm", r"(batch|group|layer|instance|rms|local_response|.*batch)_norm|normalize|norm"),
+    ("norm", r"(batch|group|layer|instance|rms|local_response|.*batch)_norm|normalize"),
     ("attention", r"scaled_dot_product_attention|multi_head_attention_forward"),
     ("conv", r"conv(_transpose|_tbc)?\d?d?|fold|unfold"),
-    ("linear", r"linear|bilinear|matmul|mm|bmm|addmm|baddbmm|addbmm|einsum|tensordot|dot|mv|addmv|chain_matmul"),
+    ("linear", r"linear|bilinear|matmul|mm|bmm|addmm|baddbmm|addbmm|einsum|tensordot|dot|inner|mv|addmv|chain_matmul"),
     ("softmax", r"(log_|gumbel_)?softm(ax|in)|logsumexp"),
     ("pool", r"(adaptive_|fractional_)?(max|avg|lp)_(un)?pool\d?d?(_with_indices)?|mean|amax|interpolate|upsample.*"),
     ("dropout", r"(feature_)?(alpha_)?dropout\d?d?"),

@@ -250,6 +250,23 @@ def test_every_code_has_its_sentences_and_its_numbers_fill_them(lang: str) -> No
     assert set(section(lang, "finding_severity")) == {SERIOUS, NOTABLE}
 
 
+def test_a_layer_is_named_once_however_often_it_is_found() -> None:
+    alone = LayerTrace.of("norm", "layer_norm", np.zeros((8, 1)), inputs=(0,), method="layer_norm_last")
+    trace = run(conv(), alone, error="Expected more than 1 spatial element when training")
+    found = finding_norms.one_value(trace)
+    assert found is not None and found.layers == (1,) and found.numbers["others"] == 0
+
+
+def test_what_is_dead_is_not_called_saturated_too() -> None:
+    silent = np.zeros((4, 8, 6, 6))
+    dead, flat = (
+        replace(layer("act", "gelu", values), saturated=values.size) for values in (silent, silent + 0.5)
+    )
+    assert {each.code for each in findings(run(conv(), dead))} >= {"dead"}
+    assert finding_rules.saturated(run(conv(), dead)) is None
+    assert finding_rules.saturated(run(conv(), flat)) is not None
+
+
 def test_names_cannot_leave_their_backticks() -> None:
     finding = Finding("dead", NOTABLE, (0,), 0, {"layer": "a`**b**\nc"})
     assert told(finding) == {"layer": "a'**b** c"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from plotly.graph_objects import Scatter
 
 from normviz.figures.value_axis import ValueAxis
@@ -90,6 +92,12 @@ def fulls(outlines: Sequence[Outline | None], *, own: bool = False) -> list[floa
     return [PROUD * full for full in found] if spikes else found
 
 
+def _slim(values: FloatArray) -> npt.NDArray[np.floating[Any]]:
+    """The same with half the bytes, where a float32 is large enough."""
+    size = np.nanmax(np.abs(values), initial=0.0)
+    return values.astype(np.float32) if size < np.finfo(np.float32).max else values
+
+
 class Drawing:
     """Collects outlines of one colour, with a gap between two of them, and where they are cut off."""
 
@@ -112,7 +120,7 @@ class Drawing:
 
     def trace(self, name: str, color: str, fill: str, width: float) -> Scatter:
         """All of them as one trace, which no mouse hits."""
-        x, y = (np.concatenate([[], *each]).astype(np.float32) for each in (self.x, self.y))
+        x, y = (_slim(np.concatenate([[], *each])) for each in (self.x, self.y))
         return Scatter(x=x, y=y, mode="lines", fill="toself", fillcolor=fill, line={"color": color, "width": width},
                        name=name, hoverinfo="skip")  # fmt: skip
 

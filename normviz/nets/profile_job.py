@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import PIL
+
+import normviz
 from normviz.nets.folder import Listing
 from normviz.network_runs import Plan
 from normviz.traces import Trace
@@ -77,4 +81,7 @@ def described(job: Job, listing: Listing) -> dict[str, Any]:
         "batch-size": job.batch_size,
         "images": f"{len(listing.files)} files, {names.hexdigest()[:16]}",
         "torch": str(torch.__version__),
+        "pillow": PIL.__version__,
+        "numpy": np.__version__,
+        "normviz": normviz.__version__,
     }

@@ -62,8 +62,9 @@ def trace(
     The module is left exactly as it was: parameters, buffers, attributes, modes, hooks, gradients; so are x and
     torch's random numbers. Where the forward fails, the trace holds the layers up to there and ``error`` says why.
 
-    Functions made by ``torch.compile`` run as they are written. What ``torch.func`` transforms (vmap, grad) is not
-    followed; where its values would be those of a layer, the pass ends, as they cannot be read.
+    Functions made by ``torch.compile`` run as they are written. What ``torch.func`` transforms (vmap, grad), NumPy and
+    other threads compute is not followed: ``error`` says so where none of the output comes from what was, or where
+    values cannot be read.
 
     Raises TypeError for what is no module or no tensor, ValueError for a device that is not here, and for a target
     where the output is not (N, classes).
@@ -154,6 +155,7 @@ class _Pass:
             error = error or self.explained(stopped)
         elif stopped is not None and not isinstance(stopped, Enough):
             raise stopped
+        error = error or self.lost(output)
         kind = str(first.dtype).removeprefix("torch.")
         found = Trace(self.layers(), layer, type(self.module).__name__, mode, first.device.type, kind, error)
         return Recorded(found, mapped(output, torch.Tensor.detach))
@@ -242,6 +244,17 @@ class _Pass:
         count = len(self.measured)
         after = f"after layer {count}" if count else "before its first layer"
         return f"The pass ended {after}{f', in {where}' if where else ''}: {first_line(failed)}."
+
+    def lost(self, output: Any) -> str:
+        """Where what was followed ends although the pass went on: nothing of the output comes from it."""
+        found = [one for one in tensors(output) if one.is_floating_point()]
+        if not found or any(self.recorder.marks.of(one) for one in found):
+            return ""
+        count = len(self.measured)
+        return (
+            f"The pass could be followed {f'up to layer {count}' if count else 'nowhere'}: the output comes from the "
+            "input by what cannot be seen, such as torch.func, NumPy, or another thread."
+        )
 
     def layers(self) -> tuple[LayerTrace, ...]:
         names, drafts = self.recorder.names(), self.recorder.drafts

@@ -15,7 +15,7 @@ from normviz.activations import ACTIVATIONS
 
 
 def _beyond(low: object = None, high: object = None) -> tuple[Region, ...]:
-    """What lies beyond these ends. Below 0, an end makes exact zeros as ReLU does, which are counted as such."""
+    """What lies beyond these ends. Below an end at 0 come out zeros, as of ReLU, which are counted as such."""
     below = Region("saturated", -np.inf, float(low)) if isinstance(low, (int, float)) and low != 0 else None
     above = Region("saturated", float(high), np.inf) if isinstance(high, (int, float)) else None
     return tuple(region for region in (below, above) if region)
@@ -28,7 +28,7 @@ _OTHERS: Final[Mapping[str, Callable[..., tuple[Region, ...]]]] = {
     "hardtanh": lambda min_val=-1.0, max_val=1.0, *_, **__: _beyond(min_val, max_val),
     "hardsigmoid": lambda *_, **__: _beyond(-3.0, 3.0),
     "clamp": lambda min=None, max=None, *_, **__: () if min is None or max is None else _beyond(min, max),
-    "celu": lambda alpha=1.0, *_, **__: _beyond(alpha * math.log(SATURATED)),
+    "celu": lambda alpha=1.0, *_, **__: _beyond(alpha * math.log(SATURATED)) if alpha > 0 else (),
     "softsign": lambda *_, **__: _beyond(1 - SATURATED**-0.5, SATURATED**-0.5 - 1),
     "log_sigmoid": lambda *_, **__: _beyond(high=math.log(1 / SATURATED - 1)),
 }
@@ -84,7 +84,7 @@ def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int
     else:
         regions = _tails(op, tuple(activation_knobs(op, args, kwargs).items()))
     x = args[0] if args else kwargs.get("input")
-    if not regions or not isinstance(x, torch.Tensor):
+    if not regions or not isinstance(x, torch.Tensor) or not readable(x):
         return None
     return sum(int(_within(x.detach(), region).sum()) for region in regions)
 
@@ -92,6 +92,11 @@ def saturation(op: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int
 @cache
 def _tails(key: str, knobs: tuple[tuple[str, Any], ...]) -> tuple[Region, ...]:
     return tuple(region for region in ACTIVATIONS[key].regions(**dict(knobs)) if region.kind == "saturated")
+
+
+def readable(values: torch.Tensor) -> bool:
+    """Whether a tensor holds floating numbers, all of them: no sparse or nested one."""
+    return values.is_floating_point() and values.layout is torch.strided and not values.is_nested
 
 
 def _within(x: torch.Tensor, region: Region) -> torch.Tensor:

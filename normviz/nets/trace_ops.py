@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from normviz.layer_kinds import kind_of
-from normviz.nets.trace_activations import has_knobs, saturates
+from normviz.nets.trace_activations import has_knobs, readable, saturates
 from normviz.nets.trace_norms import takes_maps
 
 
@@ -43,10 +43,11 @@ ASK = _words("""
     dim size numel nelement is_contiguous is_floating_point is_complex stride storage_offset ndimension element_size
     __len__ get_device data_ptr is_set_to is_same_size
 """)
-#: Reflected and short forms, under the function's own name.
+#: Reflected and short forms, and other spellings, under the function's own name.
 _SHORT = {"truediv": "div", "itruediv": "div", "rtruediv": "div", "rdiv": "div", "idiv": "div", "true_divide": "div",
           "rsub": "sub", "radd": "add", "rmul": "mul", "rmatmul": "matmul", "rpow": "pow", "iadd": "add",
-          "isub": "sub", "imul": "mul"}  # fmt: skip
+          "isub": "sub", "imul": "mul", "subtract": "sub", "multiply": "mul", "divide": "div", "clip": "clamp",
+         "linalg_matmul": "matmul"}  # fmt: skip
 _PROBE = (2, 3, 5, 7, 11, 13, 17, 19)
 
 _PLAIN = frozenset((bool, int, float, str, type(None), torch.dtype, torch.device))
@@ -97,16 +98,15 @@ def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Te
     found: list[torch.Tensor] = []
     _collect(args, found)
     if kwargs:
-        _collect(kwargs.values(), found)
+        # By name, a weight may be written before what it multiplies.
+        named = {"input": kwargs["input"], **kwargs} if "input" in kwargs else kwargs
+        _collect(named.values(), found)
     return found
 
 
 def floating(found: Iterable[torch.Tensor]) -> torch.Tensor | None:
-    """The first of these tensors that holds floating numbers, all of them: no sparse or nested one."""
-    for one in found:
-        if one.is_floating_point() and one.layout is torch.strided and not one.is_nested:
-            return one
-    return None
+    """The first of these tensors that holds floating numbers, all of them."""
+    return next((one for one in found if readable(one)), None)
 
 
 def _collect(values: Iterable[Any], found: list[torch.Tensor]) -> None:

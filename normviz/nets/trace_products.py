@@ -13,18 +13,19 @@ from normviz.layer_kinds import kind_of
 
 
 def multiply_adds(op: str, reads: list[torch.Tensor], output: torch.Tensor, args: Sequence[Any] = ()) -> int:
-    """How many multiplications, each with its addition, by the shapes; 0 for what multiplies with no matrix.
+    """How many multiplications, each with its addition, by the shapes; 0 for what adds no products up.
 
-    ``args`` are the call's arguments: an einsum's shapes alone do not tell.
+    ``args`` are the call's arguments: an einsum's shapes alone do not tell. Products of more than two matrices in one
+    call (``chain_matmul``) are not counted: torch chooses their order.
     """
     if not _multiplies(op):
         return 0
     found, out = [one.shape for one in reads], output.numel()
     if op.startswith("conv") and len(found) > 1:
-        weight = math.prod(found[1][1:])
+        weight = math.prod(found[1][:-1] if op == "conv_tbc" else found[1][1:])
         return math.prod(found[0]) * weight if "transpose" in op else out * weight
     match op:
-        case "linear" if len(found) > 1:
+        case "linear" | "inner" if len(found) > 1:
             return out * found[1][-1]
         case "matmul" | "mm" | "bmm" | "mv" | "dot" | "addmm" | "baddbmm" | "addbmm" | "addmv" if (
             len(found) > 1
@@ -68,6 +69,8 @@ def _einsum(equation: str, shapes: Sequence[Sequence[int]]) -> int:
 
     >>> _einsum("bik, bkj -> bij", [(2, 3, 5), (2, 5, 7)]), _einsum("...i,i", [(4, 3, 5), (5,)])
     (210, 60)
+    >>> _einsum("i,j->ij", [(3,), (4,)])  # adds nothing up
+    0
     """
     given, _, wanted = equation.replace(" ", "").partition("->")
     operands = [_indices(text, shape) for text, shape in zip(given.split(","), shapes, strict=False)]
@@ -84,8 +87,8 @@ def _einsum(equation: str, shapes: Sequence[Sequence[int]]) -> int:
             for index in {**left, **right}
             if index[0] == "." or index in later or (index in left and index in right)
         }
-        total += math.prod(both.values())
         left = {index: size for index, size in both.items() if index[0] == "." or index in later}
+        total += math.prod(both.values()) if len(left) < len(both) else 0
     return total
 
 

@@ -209,3 +209,10 @@ def test_the_public_ridge_chooses_and_refuses() -> None:
         nv.ridge(trace, kinds=["convolution"])
     with pytest.raises(ValueError, match="of kind pool: there are activation, conv, norm"):
         nv.ridge(trace, kinds=["pool"])
+
+
+def test_values_beyond_float32_are_drawn() -> None:
+    x = np.random.default_rng(0).normal(size=(8, 16)) * 1e40
+    drawn = layer_ridge(of([x]), [("", [0])], words=ENGLISH)
+    edges, high, _ = shapes(drawn.figure.data[1])[0]
+    assert np.isfinite(edges).all() and edges[-1] > 1e40 and high.max() > 0

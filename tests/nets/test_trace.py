@@ -164,6 +164,8 @@ def test_multiply_adds_of_attention() -> None:
         ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 6)]),
         ("ik,jk->ij", [(4, 6), (3, 6)]),
         ("hij,jk->k", [(2, 4, 6), (6, 3)]),
+        ("ij,ij,jk->ik", [(4, 6), (4, 6), (6, 3)]),
+        ("e,deb,b->e", [(4,), (2, 4, 5), (5,)]),
     ],
 )
 def test_multiply_adds_of_einsum_are_those_that_torch_counts(
@@ -177,6 +179,20 @@ def test_multiply_adds_of_einsum_are_those_that_torch_counts(
     with opt_einsum.flags(enabled=False), FlopCounterMode(display=False) as counter:
         Net()(*values)
     assert trace(Net(), values).multiply_adds == counter.get_total_flops() / 2 > 0
+
+
+def test_what_adds_no_products_up_has_no_multiply_adds_and_names_stand_in_any_order() -> None:
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            torch.einsum("i,j->ij", x[0], x[1]) + torch.einsum("ij,ij->ij", x, x)[:1].mT
+            weight = torch.randn(5, 3, 3)
+            return torch.inner(F.conv1d(weight=weight, input=x.reshape(2, 3, 4)), torch.randn(7, 2))
+
+    x = torch.randn(4, 6)
+    with FlopCounterMode(display=False) as counter:
+        Net()(x)
+    found = trace(Net(), x)
+    assert found.error == "" and found.multiply_adds == counter.get_total_flops() / 2 == 2 * 5 * 2 * (9 + 7)
 
 
 def test_multiply_adds_of_tensordot() -> None:

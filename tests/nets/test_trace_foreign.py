@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from normviz.nets.trace import trace
@@ -110,6 +111,43 @@ def test_a_pass_ends_where_values_cannot_be_read() -> None:
     found = trace(Does(vmapped), X)
     assert ops(found) == [("linear", "linear")]
     assert found.error.startswith("The pass ended after layer 1") and "cannot be read" in found.error
+
+
+@pytest.mark.parametrize(
+    "hides",
+    [
+        torch.vmap(torch.sin),
+        torch.func.grad(lambda x: x.square().sum()),
+        lambda x: torch.from_numpy(np.sin(x.detach().numpy())),
+        lambda x: torch.tensor(x.tolist()),
+    ],
+)
+def test_a_trace_that_lost_the_way_to_the_output_says_so(hides: Callable[[Any], Any]) -> None:
+    found = trace(Does(lambda linear, x: torch.relu(linear(hides(linear(x))))), X)
+    assert ops(found) == [("linear", "linear")]
+    assert found.error.startswith("The pass could be followed up to layer 1") and "torch.func" in found.error
+    nowhere = trace(Does(lambda linear, x: hides(x)), X)
+    assert not nowhere.layers and "followed nowhere" in nowhere.error
+    partly = trace(Does(lambda linear, x: (linear(x), hides(x), torch.ones(2))), X)
+    assert partly.error == "" and len(partly.layers) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda y: torch.tanh(y.to_sparse()),
+        lambda y: torch.tanh(torch.complex(y, y)),
+        lambda y: F.gelu(torch.nested.as_nested_tensor([y, y], layout=torch.jagged)),
+    ],
+)
+def test_saturated_values_are_counted_of_plain_floating_numbers_only(other: Callable[[Any], Any]) -> None:
+    def both(linear: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = linear(x)
+        other(y)
+        return y
+
+    found = trace(Does(both), X)
+    assert found.error == "" and ops(found)[0] == ("linear", "linear")
 
 
 def test_that_the_values_cannot_be_read_is_told_where_the_module_goes_on() -> None:

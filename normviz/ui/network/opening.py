@@ -22,11 +22,14 @@ VIEW, LAYER_VIEW = "network.view", "layer"
 def layer_names(trace: Trace) -> tuple[str, ...]:
     """A name for every layer; one that is there again gets its number behind it."""
     seen: Counter[str] = Counter()
-    names: list[str] = []
+    names: dict[str, None] = {}
     for layer in trace.layers:
         seen[layer.name] += 1
-        again = seen[layer.name]
-        names.append(layer.name if again == 1 else f"{layer.name} ({again})")
+        name = layer.name if seen[layer.name] == 1 else f"{layer.name} ({seen[layer.name]})"
+        while name in names:
+            seen[layer.name] += 1
+            name = f"{layer.name} ({seen[layer.name]})"
+        names[name] = None
     return tuple(names)
 
 
