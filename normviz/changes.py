@@ -190,12 +190,8 @@ def _pair(a: LayerTrace, b: LayerTrace, numbers: tuple[int, int]) -> Pair:
         ops=(a.op, b.op),
         mean=(a.mean, b.mean),
         std=(a.std, b.std),
-        zeros=(_share(a.zeros, a.finite), _share(b.zeros, b.finite)),
+        zeros=(a.zeros_share, b.zeros_share),
         dead=(a.dead_channels, b.dead_channels),
         distance=distance(a.histogram, b.histogram),
         moved=wasserstein(a.histogram, b.histogram),
     )
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan

@@ -142,7 +142,7 @@ def sparse(trace: Trace) -> Finding | None:
     """Nearly all of an activation's output is 0, though its channels are not dead."""
     gone = dead(trace)
     shares = {
-        number: layer.zeros / layer.finite
+        number: layer.zeros_share
         for number, layer in _activations(trace)
         if layer.finite >= EVIDENCE and not (gone and number in gone.layers)
     }
@@ -154,7 +154,7 @@ def saturated(trace: Trace) -> Finding | None:
     """An activation works where it is nearly flat, though its channels are not dead."""
     gone = dead(trace)
     shares = {
-        number: layer.saturated / layer.finite
+        number: layer.saturated_share
         for number, layer in _activations(trace)
         if layer.saturated is not None and layer.finite >= EVIDENCE and not (gone and number in gone.layers)
     }

@@ -76,6 +76,21 @@ class Histogram:
         """How many are below 0: 0 is always the edge of a bin."""
         return int(self.counts[: max(0, -self.first)].sum())
 
+    def reach(self, share: float) -> float:
+        """The least m such that the bins from -m to m hold at least this share of the values; 0 where there are none.
+
+        So it is at most one bin's width above that quantile of their absolute values.
+
+        >>> Histogram.of([0.0, 0.25, 0.25, -8.0]).reach(0.75)
+        0.5
+        """
+        if not self.total:
+            return 0.0
+        far = np.maximum(np.abs(self.edges[:-1]), np.abs(self.edges[1:]))
+        order = np.argsort(far)
+        within = np.cumsum(self.counts[order]) / self.total
+        return float(far[order[int(np.searchsorted(within, share))]])
+
     def widened(self, exponent: int) -> Histogram:
         """The same values in bins of this exponent, which must not be smaller."""
         if exponent < self.exponent:

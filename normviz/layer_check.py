@@ -77,8 +77,8 @@ def norm_part(
     then taken from ``batch``, where they are those of a channel. Without an input of the output's shape there is no
     before.
     """
-    box = part(found)
     after = found.arranged(y)
+    box = tuple((start, min(stop, n)) for (start, stop), n in zip(part(found), after.shape, strict=True))
     here = NormPart(box, np.ascontiguousarray(after[slices(box)], np.float32))
     if x is None or x.shape != y.shape:
         return here

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 #: Every kind, in the order in which a page lists them.
 KINDS = (
@@ -30,6 +31,7 @@ _PATTERNS = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)  # asked again for every layer of a trace, which may have thousands
 def kind_of(op: str) -> str:
     """The kind of an operation by its name at torch; what works in place (``relu_``) is of the same kind."""
     name = op.rstrip("_")

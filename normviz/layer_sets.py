@@ -75,12 +75,14 @@ def layer_sets(layer: LayerTrace) -> LayerSets | None:
     known = {knob.name for knob in entry.knobs}
     knobs = {name: value for name, value in layer.knobs.items() if name in known}
     layout = next((one for one in entry.layouts if len(one) == len(layer.shape)), None)
-    if layout is None:
+    if layout is None or 0 in layer.shape:
         return None
     order = list(range(len(layout)))
     if layer.channel_axis is not None:
         order.insert(layout.index("C"), order.pop(layer.channel_axis))
     shape = tuple(layer.shape[k] for k in order)
+    if layer.running is not None and layer.running[0].size != shape[layout.index("C")]:
+        return None  # as below
     try:
         spec = entry.spec(**knobs)
         for shared in spec.sets:

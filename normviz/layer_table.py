@@ -100,18 +100,14 @@ def _row(number: int, layer: LayerTrace) -> Row:
         std=layer.std,
         min=layer.min,
         max=layer.max,
-        zeros=_share(layer.zeros, layer),
-        negatives=_share(layer.negatives, layer),
-        saturated=_share(layer.saturated, layer),
+        zeros=layer.zeros_share,
+        negatives=layer.negatives_share,
+        saturated=layer.saturated_share,
         channels=layer.channels,
         dead=layer.dead_channels,
         nonfinite=layer.nonfinite,
         gradient=math.nan if layer.gradient is None else layer.gradient,
     )
-
-
-def _share(part: int | None, layer: LayerTrace) -> float:
-    return math.nan if part is None or not layer.finite else part / layer.finite
 
 
 def _column(values: Sequence[Any], kind: str) -> Column:

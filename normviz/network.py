@@ -52,11 +52,6 @@ class Network:
     weights: tuple[str, ...] = ("random", "own")
 
     @property
-    def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The mean and the standard deviation of each channel: x = (image - mean) / std."""
-        return self.mean, self.std
-
-    @property
     def fixed(self) -> bool:
         """Whether there is one side only, as fully connected layers demand it."""
         return self.sides[0] == self.sides[1]
@@ -83,6 +78,19 @@ class Network:
     def weights_for(self, norm: str = "") -> tuple[str, ...]:
         """Where weights can come from with this norm: published ones fit the norm they were trained with."""
         return tuple(one for one in self.weights if one != "published" or self.published(norm))
+
+    def moves(self, norm: str) -> bool:
+        """Whether torch's layer of this norm wants the axes in another order than this network has them.
+
+        >>> from normviz.networks import NETWORKS
+        >>> [NETWORKS["resnet50"].moves(norm) for norm in ("none", "group_norm", "layer_norm_last")]
+        [False, False, True]
+        """
+        if norm == NONE:
+            return False
+        lengths = {axis: _SMALLEST[axis] for axis in self.layout}
+        entry = METHODS[norm]
+        return entry.torch_layer(tuple(lengths.values()), **entry.defaults(lengths)).move is not None
 
     def fewest(self, norm: str = "") -> int:
         """How many images training mode needs at least, so that no statistic is of a single value.

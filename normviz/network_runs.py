@@ -39,6 +39,21 @@ class Plan:
     digest: str = ""
 
 
+@dataclass(frozen=True)
+class Training:
+    """How weights were trained, and how good they are with the activation and the side of their training.
+
+    ``accuracy`` is the share of test images whose class has the highest score: of ImageNet's validation images, as
+    published, or, where both are known, ``correct`` of ``tested`` held-out digits.
+    """
+
+    activation: str
+    side: int
+    accuracy: float
+    correct: int | None = None
+    tested: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """A pass: what was asked for, every layer, and the scores (N, classes) where the network gives scores."""

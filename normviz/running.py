@@ -45,7 +45,8 @@ def distance(running: tuple[FloatArray, FloatArray], batch: LayerTrace) -> Dista
         return Distance(0, 0.0, 0.0, 0, (0.0, 0.0))
     std = np.sqrt(batch.channel_var[varies])
     off = np.abs(mean[varies] - batch.channel_mean[varies]) / std
-    ratio = np.sqrt(var[varies]) / std
+    with np.errstate(invalid="ignore"):  # a file may say that a variance is negative
+        ratio = np.sqrt(var[varies]) / std
     far = int(np.argmax(off))
     return Distance(
         int(varies.size),

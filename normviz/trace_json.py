@@ -120,8 +120,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Odd:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    keys = [key for key, _ in pairs]
-    return Odd("2 × " + next(key for key in found if keys.count(key) > 1))
+    seen: set[str] = set()
+    # add() gives nothing: the first key that is there already is told.
+    return Odd("2 × " + next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,8 @@ class LayerTrace:
         some = self.channel_count > 0
         if not some.any():
             return math.nan
-        around = self.channel_var[some] + (self.channel_mean[some] - self.mean) ** 2
+        with np.errstate(over="ignore"):
+            around = self.channel_var[some] + (self.channel_mean[some] - self.mean) ** 2
         return math.fsum(around * (self.channel_count[some] / self.finite))
 
     @property
@@ -148,9 +149,32 @@ class LayerTrace:
         return math.sqrt(self.var)
 
     @property
+    def dead_mask(self) -> npt.NDArray[np.bool_]:
+        """Which channels are 0 everywhere, (C,): those with a finite value, and all of them 0."""
+        return (self.channel_count > 0) & (self.channel_mean == 0) & (self.channel_var == 0)
+
+    @property
     def dead_channels(self) -> int:
         """How many channels are 0 everywhere."""
-        return int(((self.channel_count > 0) & (self.channel_mean == 0) & (self.channel_var == 0)).sum())
+        return int(self.dead_mask.sum())
+
+    @property
+    def zeros_share(self) -> float:
+        """The share of zeros among the finite values, from 0 to 1; NaN where there is none."""
+        return self._share(self.zeros)
+
+    @property
+    def negatives_share(self) -> float:
+        """The share of them that is below 0."""
+        return self._share(self.negatives)
+
+    @property
+    def saturated_share(self) -> float:
+        """The share of them where the operation is nearly flat; NaN also where it has no such range."""
+        return math.nan if self.saturated is None else self._share(self.saturated)
+
+    def _share(self, part: int) -> float:
+        return part / self.finite if self.finite else math.nan
 
     @property
     def gradient(self) -> float | None:
@@ -216,8 +240,9 @@ class Trace:
     def merge(self, other: Trace) -> Trace:
         """The trace of both inputs together, exactly: counts and histograms are those of one pass over all.
 
-        Raises ValueError where the layers are not the same, or a pass ended early.
+        Raises TypeError for what is no trace, ValueError where the layers are not the same, or a pass ended early.
         """
+        check_trace(other)
         for one in (self, other):
             if one.error:
                 raise ValueError(

@@ -247,7 +247,6 @@ def test_every_code_has_its_sentences_and_its_numbers_fill_them(lang: str) -> No
             assert not re.search(r"\de[+-]?\d", said), said
         assert placeholders(sentences["says"]) <= numbers.keys()
     assert {key.split(".")[1] for key in words(lang) if key.startswith("finding.")} == set(CODES)
-    assert set(section(lang, "finding_severity")) == {SERIOUS, NOTABLE}
 
 
 def test_a_layer_is_named_once_however_often_it_is_found() -> None:

@@ -113,3 +113,15 @@ def test_counts_of_many_values_stay_exact() -> None:
     one = Histogram(0, 0, np.array([2**40 + 1], np.int64))
     assert reduce(Histogram.merge, [one] * 3).counts.tolist() == [3 * 2**40 + 3]
     assert one.widened(5).total == 2**40 + 1
+
+
+@examples(200)
+@given(values=st.lists(finite, min_size=1, max_size=60), share=st.sampled_from([0.25, 0.5, 0.75, 1.0]))
+def test_the_reach_is_the_quantile_of_the_sizes_up_to_a_bin(values: list[float], share: float) -> None:
+    h = Histogram.of(values)
+    quantile = float(np.quantile(np.abs(values), share, method="inverted_cdf"))
+    assert quantile <= h.reach(share) <= quantile + h.width
+
+
+def test_nothing_reaches_nowhere() -> None:
+    assert Histogram().reach(0.5) == 0.0

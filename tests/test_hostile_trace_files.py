@@ -107,6 +107,11 @@ def test_a_field_that_is_missing_or_comes_twice_is_refused(path: tuple[Any, ...]
     assert error.code in ("damaged", "not_a_trace")
 
 
+def test_a_field_that_comes_twice_among_very_many_is_refused_at_once() -> None:
+    fields = ",".join(f'"k{n}":0' for n in range(200_000))
+    assert refused(f'{{{fields},"k199999":0}}').code == "not_a_trace"
+
+
 def relabelled(**changes: Any) -> str:
     """The sample with changes to its first layer and a checksum that fits them: only the checks are left to see it."""
     document = json.loads(SMALL)

@@ -265,3 +265,15 @@ def test_a_part_is_never_empty_nor_outside(shape: tuple[int, ...], method: str) 
         return
     for (start, stop), n in zip(part(found), shape, strict=True):
         assert 0 <= start < stop <= n
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LayerTrace.of("n", "batch_norm", np.zeros((0, 4, 6, 6)), method="batch_norm_eval"),
+        LayerTrace.of("n", "batch_norm", np.zeros((2, 4, 3, 3)), channel_axis=None, method="batch_norm_eval",
+                      running=(np.zeros(1), np.ones(1))),
+    ],
+)  # fmt: skip
+def test_an_empty_layer_and_buffers_that_do_not_fit_have_no_sets(layer: LayerTrace) -> None:
+    assert layer_sets(layer) is None

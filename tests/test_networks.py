@@ -39,7 +39,6 @@ def test_every_row_agrees_with_itself(row: Network) -> None:
     assert row.key == next(key for key, found in NETWORKS.items() if found is row)
     assert least <= row.side <= most and row.fixed == (least == most)
     assert least % row.step == most % row.step == row.side % row.step == 0
-    assert row.scaling == (row.mean, row.std)
     assert len(row.mean) == len(row.std) == row.channels and min(row.std) > 0
     assert row.norm in row.norms and row.activation in row.activations == tuple(ACTIVATIONS)
     assert row.norms[0] == NONE and set(row.norms[1:]) | set(row.norm_knobs) | {NONE} == set(row.norms)

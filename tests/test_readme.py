@@ -63,6 +63,30 @@ def test_every_public_name_is_in_the_readme() -> None:
     assert sorted(re.findall(r"`(\w+)", first)) == sorted(nv.__all__)
 
 
+def link_keys(source: str) -> Iterator[str]:
+    """The keys in the link of every picker that this file draws; those of the second run begin with `with.`."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        place = {"pick": 0, "_pick": 1, "number": 0, "pick_number": 0, "remember": 0, "choose": 1}.get(
+            node.func.id
+        )
+        match None if place is None else node.args[place]:
+            case ast.Constant(value=str(key)):
+                yield key
+            case ast.JoinedStr(values=[ast.FormattedValue(), ast.Constant(value=str(key))]):
+                yield from (key, f"with.{key}")
+
+
+def test_every_key_of_the_network_pages_link_is_in_the_readme() -> None:
+    table = (ROOT / "README.md").read_text("utf-8").partition("### Links")[2].partition("\n## ")[0]
+    first = "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| "))
+    files = (ROOT / "normviz" / "ui" / "network").glob("*.py")
+    found = {key for file in files for key in link_keys(file.read_text("utf-8"))}
+    assert {"network", "axis", "image", "with.part", "lcell"} <= found
+    assert found | {"layer", "with.norm", "with.weights"} <= set(re.findall(r"`([\w.]+)`", first))
+
+
 def test_the_notebook_is_clean_and_runs() -> None:
     notebook = json.loads(NOTEBOOK.read_text("utf-8"))
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)

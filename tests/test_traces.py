@@ -136,7 +136,22 @@ def test_dead_channels_are_zero_everywhere() -> None:
     x[0, 1, 2] = 1e-30
     x[:, 2] = [[1.0, -1.0, 0.0], [1.0, -1.0, 0.0]]
     x[:, 3] = math.nan
+    assert traced(x).dead_mask.tolist() == [True, False, False, False]
     assert traced(x).dead_channels == 1
+
+
+@examples(100)
+@given(x=arrays(np.float64, (3, 4, 2), elements=tame | odd))
+def test_shares_are_of_the_finite_values(x: Array) -> None:
+    kept = x[np.isfinite(x)]
+    found = traced(x, saturated=min(2, kept.size))
+    if kept.size:
+        assert found.zeros_share == pytest.approx((kept == 0).mean())
+        assert found.negatives_share == pytest.approx((kept < 0).mean())
+        assert found.saturated_share == min(2, kept.size) / kept.size
+    else:
+        assert all(map(math.isnan, (found.zeros_share, found.negatives_share, found.saturated_share)))
+    assert math.isnan(traced(x).saturated_share)
 
 
 def test_all_values_are_one_channel_where_there_is_no_channel_axis() -> None:
@@ -166,6 +181,11 @@ def test_what_adds_up_and_what_must_be_alike() -> None:
             a.merge(other)
     with pytest.raises(ValueError, match="first axis"):
         traced([[1.0]], channel_axis=0).merge(traced([[1.0]], channel_axis=0))
+
+
+def test_only_a_trace_merges() -> None:
+    with pytest.raises(TypeError, match="A trace is needed, and this is a int"):
+        Trace((), LayerTrace.of("x", "x", [[0.0]])).merge(3)  # type: ignore[arg-type]
 
 
 def test_traces_merge_layer_by_layer_and_refuse_what_is_not_the_same() -> None:

@@ -35,10 +35,11 @@ function sharedLine({ words, boxes, measures, numbers }) {
 }
 
 /** "shares with no other cell; reads running_mean[5] = 0.120, running_var[5] = 1.040". */
-function aloneLine({ words, buffers, cell }) {
+function aloneLine({ words, buffers, cell, there }) {
   if (!buffers) return [words.alone];
   const c = cell[buffers.axis];
-  const entry = (name, list) => make("span", "", make("code", "", `${name}[${c}]`), ` = ${numberText(Number(list[c]))}`);
+  const name = (of) => `${of}[${there[buffers.axis]}]`;
+  const entry = (of, list) => make("span", "", make("code", "", name(of)), ` = ${numberText(Number(list[c]))}`);
   return sentence(words.reads, { mean: entry("running_mean", buffers.mean), var: entry("running_var", buffers.var) });
 }
 
@@ -59,7 +60,9 @@ export class Readout {
     const [first] = pictures;
     const { cube, boxes } = first;
     const known = [pictures.map((p) => p.cube.stamp), cube.measures, cube.pinned, cube.buffers];
-    const text = JSON.stringify([cell, pinned, first.set, known, first.keyColor, spec.words.cell, pictures.length]);
+    // Of a part of a tensor, the whole one's indices are said.
+    const there = cell.map((index, k) => index + spec.origin[k]);
+    const text = JSON.stringify([there, pinned, first.set, known, first.keyColor, spec.words.cell, pictures.length]);
     if (this.said === text) return;
     const { words, names, sizes } = spec;
     const many = pictures.length > 1;
@@ -67,7 +70,7 @@ export class Readout {
     const apart = many && spec.colour === "after"; // each picture has a value of its own there
     const value = apart ? undefined : cube.values?.[at];
     const valueName = spec.colour === "after" ? "y" : "x";
-    const lines = [[theme.cell, cellLine({ words, names, cell, value, valueName, pinned: pinned && String(cell) !== String(spec.home) })]];
+    const lines = [[theme.cell, cellLine({ words, names, cell: there, value, valueName, pinned: pinned && String(cell) !== String(spec.home) })]];
     const numbers = many ? null : this.numbers(now);
     if (apart) {
       const shown = pictures.filter((p) => p.cube.values);
@@ -75,7 +78,7 @@ export class Readout {
     }
     if (many) lines.push([first.mode === "set" ? theme.setKey : theme.text, [words.same]]);
     else if (boxes.length) lines.push([first.keyColor, sharedLine({ words, boxes, measures: cube.measures, numbers })]);
-    else lines.push([theme.setKey, aloneLine({ words, buffers: cube.buffers, cell })]);
+    else lines.push([theme.setKey, aloneLine({ words, buffers: cube.buffers, cell, there })]);
     this.said = numbers === undefined ? "" : text;
     const { read, live } = this.frame;
     read.replaceChildren(...lines.map(([color, nodes]) => make("div", "", swatchOf(color), make("span", "", ...nodes))));

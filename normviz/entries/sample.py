@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from normviz.entries.pieces import CHW, EPS, WHOLE, affine, by_channel, learned, one, over_shape, to_first
 from normviz.extents import Groups
 from normviz.layers import Layer
 from normviz.methods import Knob, Method, Paper
+from normviz.softmax import softmax
 from normviz.spec import Affine, Part, Root, Spec, StatSet
 from normviz.written import adaptive_instance_norm, switchable_norm
 
@@ -23,17 +23,12 @@ MEAN, VAR = (tuple(f"{what}_{norm}" for norm in ("in", "ln", "bn")) for what in 
 instance_norm_layer = by_channel("InstanceNorm")
 
 
-def softmax(logits: Sequence[float]) -> tuple[float, ...]:
-    """Positive weights that sum to 1, as the paper makes them."""
-    powers = [math.exp(logit - max(logits)) for logit in logits]
-    return tuple(power / sum(powers) for power in powers)
-
-
 def mixed(mean: Sequence[float], var: Sequence[float]) -> tuple[Part, ...]:
     """Instance, Layer and Batch Norm's sets, each with its share of the mean and of the variance."""
     positions = {"H": WHOLE, "W": WHOLE, "L": WHOLE}
     sets = [StatSet.over(MAPS, **positions, **more) for more in ({}, {"C": WHOLE}, {"N": WHOLE})]
-    return tuple(Part(*part) for part in zip(sets, softmax(mean), softmax(var), strict=True))
+    weights = (softmax(logits).tolist() for logits in (mean, var))
+    return tuple(Part(*part) for part in zip(sets, *weights, strict=True))
 
 
 ENTRIES = (

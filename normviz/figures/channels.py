@@ -11,7 +11,6 @@ import numpy.typing as npt
 from plotly.graph_objects import Figure, Scatter
 
 from normviz.figures.theme import BASELINE, NUMBERS, ORANGE, VERMILLION, legend, letters, marked, style
-from normviz.figures.values import number
 from normviz.reference import FloatArray
 
 #: Pixels of the plot, and of a line of the legend.
@@ -41,7 +40,8 @@ class Series:
     @property
     def std(self) -> FloatArray:
         """The standard deviations."""
-        return np.sqrt(self.var)
+        with np.errstate(invalid="ignore"):  # a file may say that a variance is negative
+            return np.sqrt(self.var)
 
 
 def channel_strip(series: Sequence[Series], *, words: Mapping[str, str], mark: int = -1) -> Figure:
@@ -194,12 +194,3 @@ def _signs(
                 marker={"color": color, "size": 7, "symbol": symbol},
                 hovertemplate=f"{name}<extra></extra>")
     )  # fmt: skip
-
-
-def signed(value: float) -> str:
-    """Three significant digits with a proper minus.
-
-    >>> signed(-0.01234), signed(float("nan"))
-    ('−0.012', 'NaN')
-    """
-    return "NaN" if np.isnan(value) else ("−" if value < 0 else "") + number(abs(value))

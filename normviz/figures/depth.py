@@ -39,7 +39,6 @@ ENGLISH: Words = {
     "activation": "activation",
     "rest": "other",
     "zero": "exactly 0",
-    "findings": "findings",
     "serious": "serious",
     "notable": "notable",
     "input": "the input",
@@ -52,8 +51,10 @@ SERIES: Mapping[str, tuple[str, ...]] = {
     "norm": ("norm",),
     "activation": ("activation",),
 }
-#: Pixels: a panel, the lane of findings and that of the stages' names.
-PANEL, LANE, STAGES = 104, 26, 16
+#: Pixels: a panel, and the lane of findings.
+PANEL, LANE = 104, 26
+#: Of more layers than this, a hover says less: every panel holds all of them, which are megabytes.
+FULL = 2000
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def lines(
     tops = [above + k * (PANEL + TITLE) + TITLE for k in range(len(panels))]
     inner = tops[-1] + PANEL
     members = _members(trace)
-    hover = [told(layer, words) for layer in trace.layers]
+    hover = [told(layer, words, brief=len(trace.layers) > FULL) for layer in trace.layers]
     for part in parts if len(parts) > 1 else ():
         for n in part.numbers:
             hover[n] += f"<br>{words['stage']}  {escaped(part.label)}"
@@ -131,7 +132,7 @@ def lines(
         mark_findings(figure, found, trace, y_name(len(panels)), words, titles)
         lane = {**ROWS, "range": [0, 1], "domain": [1 - LANE / inner, 1], "anchor": "x"}
         figure.update_layout({y_name(len(panels), "yaxis"): lane})
-    stage_bands(figure, parts, len(trace.layers))
+    named = stage_bands(figure, parts, len(trace.layers))
     key = [(CATEGORIES[n], "━", words[name]) for n, name in enumerate(SERIES) if members[name].size]
     key += [(BEFORE, "●", words["rest"])] * bool(members["rest"].size)
     key += [(BEFORE, "▼", words["zero"])] * bool(seen[0]) + [(BEFORE, "✖", words["nonfinite"])] * bool(
@@ -142,17 +143,16 @@ def lines(
         for severity in SEVERITIES
         if any(each.severity == severity for each in found)
     ]
-    return frame(figure, len(trace.layers), inner, len(panels) - 1, words["layer"], flowed(key), STAGES)
+    return frame(figure, len(trace.layers), inner, len(panels) - 1, words["layer"], flowed(key), named)
 
 
 def _panels(trace: Trace) -> list[Panel]:
     layers = trace.layers
     every = np.ones(len(layers), bool)
-    zeros = [layer.zeros / layer.finite if layer.finite else np.nan for layer in layers]
     panels = [
         _panel("mean", [layer.mean for layer in layers], every, signed=True),
         _panel("std", [layer.std for layer in layers], every),
-        _panel("zeros", zeros, every, share=True),
+        _panel("zeros", [layer.zeros_share for layer in layers], every, share=True),
     ]
     alive = np.array([judged(layer) for layer in layers])
     dead = [layer.dead_channels / max(1, layer.channels) for layer in layers]

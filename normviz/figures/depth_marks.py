@@ -8,7 +8,8 @@ from plotly.graph_objects import Figure, Scatter
 
 from normviz.figures.depth_panel import KEPT
 from normviz.figures.layer_rows import escaped
-from normviz.figures.theme import BEFORE, MISSING, ORANGE, clear, letters
+from normviz.figures.stage_names import stage_names
+from normviz.figures.theme import BEFORE, MISSING, ORANGE, clear
 from normviz.findings import NOTABLE, SERIOUS, Finding
 from normviz.stages import Stage
 from normviz.traces import Trace
@@ -17,8 +18,8 @@ Words = Mapping[str, str]
 
 #: The colour of a finding's mark.
 SEVERITIES: Mapping[str, str] = {SERIOUS: MISSING, NOTABLE: ORANGE}
-#: Pixels of the plot on a phone, and of a letter of a stage's name.
-PHONE, LETTER = 300, 7
+#: Pixels: the size of a stage's name, and how high a line of them is.
+NAME, LANE = 11, 14
 
 
 def mark_findings(
@@ -48,18 +49,18 @@ def mark_findings(
     )  # fmt: skip
 
 
-def stage_bands(figure: Figure, parts: Sequence[Stage], layers: int) -> None:
-    """Every other stage shaded, and the names of those that have room for it on a phone."""
+def stage_bands(figure: Figure, parts: Sequence[Stage], layers: int) -> int:
+    """Every other stage shaded, and above them their names; returns the pixels that these are high."""
     shapes = [
         {"type": "rect", "xref": "x", "yref": "paper", "x0": part.first - 0.5, "x1": part.last + 0.5, "y0": 0, "y1": 1,
          "layer": "below", "line": {"width": 0}, "fillcolor": clear(BEFORE, 0.10)}
         for part in parts[1::2]
     ]  # fmt: skip
     figure.update_layout(shapes=shapes)
-    for part in parts:
-        room = (part.last - part.first + 1) / layers * PHONE
-        if len(parts) > 1 and letters([part.label]) * LETTER <= room:
-            figure.add_annotation(
-                x=(part.first + part.last) / 2, xref="x", y=1, yref="paper", yanchor="bottom", yshift=1,
-                showarrow=False, text=escaped(part.label), font={"size": 12.5},
-            )  # fmt: skip
+    names = stage_names(parts, layers)
+    for name in names:
+        figure.add_annotation(
+            x=name.middle, xref="x", xshift=name.shift, y=1, yref="paper", yanchor="bottom",
+            yshift=1 + LANE * name.lane, showarrow=False, text=escaped(name.text), font={"size": NAME},
+        )  # fmt: skip
+    return LANE * (1 + max((name.lane for name in names), default=-1))

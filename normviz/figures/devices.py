@@ -116,23 +116,24 @@ def one_set(
     rows = [
         (words["device"].format(number=k), d.mean[k, number], d.var[k, number], d.values[k]) for k in drawn
     ]
+    said: list[str] = []
     for k, (name, m, v, count) in enumerate(rows):
         y = top - k
         colour = PINNED if k == pinned else DEVICE
         if math.isfinite(m):
             _bar(figure, (m - math.sqrt(v), m + math.sqrt(v)), y, colour, 3)
             _dots(figure, np.array([[m]]), np.array([y]), words["pinned" if k == pinned else "each"], colour)
-        _beside(figure, y, name, _written(m, v, int(count)) if count else words["none"])
-    _beside(
-        figure, 0, f"<b>{words['synchronised']}</b>", f"<b>{_written(mean, var, int(d.values.sum()))}</b>"
-    )
+        said.append(_written(m, v, int(count)) if count else words["none"])
+        _beside(figure, y, name, said[-1])
+    said.append(_written(mean, var, int(d.values.sum())))
+    _beside(figure, 0, f"<b>{words['synchronised']}</b>", f"<b>{said[-1]}</b>")
     if math.isfinite(mean):
         _bar(figure, (mean - std, mean + std), 0, AFTER, 3)
         _dots(figure, np.array([[mean]]), np.array([0]), words["synchronised"], AFTER)
     names = [words["synchronised"], *(name for name, *_ in rows)]
     left = 24 + 8 * letters(names)
     _named(figure, words, pinned is not None and pinned in drawn, left)
-    return _framed(figure, top + 1, left=left, right=112, bottom=34)
+    return _framed(figure, top + 1, left=left, right=max(112, 12 + 7 * letters(said)), bottom=34)
 
 
 def _written(mean: float, var: float, count: int) -> str:

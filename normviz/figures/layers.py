@@ -69,15 +69,18 @@ def ridge(
     ('before', 'after')
     """
     check_trace(trace)
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
     for kind in kinds or ():
         if kind not in KINDS:
             raise ValueError(f"There is no kind {kind!r} of layer: the kinds are {', '.join(KINDS)}.")
     chosen = tuple(kinds) if kinds else CHANGING
     numbers = [k for k, layer in enumerate(trace.layers) if layer.kind in chosen]
+    if not trace.layers:
+        raise ValueError("The trace has no layer to draw: trace a network whose forward computes something.")
     if not numbers and not kinds:
         numbers = list(range(len(trace.layers)))
     if not numbers:
-        there = ", ".join(sorted({layer.kind for layer in trace.layers})) or "none at all"
+        there = ", ".join(sorted({layer.kind for layer in trace.layers}))
         raise ValueError(
             f"No layer of this trace is of kind {' or '.join(chosen)}: there are {there}. Name one of these."
         )
@@ -107,11 +110,13 @@ def _row(trace: Trace, number: int, words: Words) -> Row:
     return Row(number, layer.name, before, layer, told(layer, words, before))
 
 
-def told(layer: LayerTrace, words: Words, before: LayerTrace | None = None) -> str:
-    """All numbers of a layer, line by line, for a hover."""
+def told(layer: LayerTrace, words: Words, before: LayerTrace | None = None, *, brief: bool = False) -> str:
+    """All numbers of a layer, line by line, for a hover; ``brief``: the first of them."""
     name, op = (html.escape(text, quote=False) for text in (layer.name, layer.op))
     lines = [f"<b>{name}</b>  {op}", f"{words['shape']}  {' × '.join(map(str, layer.shape)) or '1'}"]
     lines.append(f"{words['mean_std']}  <b>{moments(summary(layer))}</b>")
+    if brief:
+        return "<br>".join(lines)
     if before:
         lines.append(f"{words['reads']}  {moments(summary(before))}")
     if not layer.finite:

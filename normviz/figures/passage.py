@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
-from normviz.figures.channels import signed
 from normviz.figures.histogram import steps
 from normviz.figures.theme import (
     AFTER,
@@ -23,6 +22,7 @@ from normviz.figures.theme import (
     style,
 )
 from normviz.histograms import Histogram
+from normviz.readable import amount
 from normviz.reference import FloatArray
 
 #: Pixels of the plot.
@@ -108,8 +108,8 @@ def _hover(figure: Figure, side: _Side, y: FloatArray, said: str) -> None:
     held = np.flatnonzero(h.counts)
     texts = [
         said.format(
-            low=signed(float(h.edges[k])),
-            high=signed(float(h.edges[k + 1])),
+            low=amount(float(h.edges[k])),
+            high=amount(float(h.edges[k + 1])),
             count=f"{int(h.counts[k]):,}",
             share=f"{h.counts[k] / h.total:.2%}",
         )

@@ -8,6 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure
 
 from normviz.figures.histogram import density, steps
+from normviz.figures.mean_std import mean_std
 from normviz.figures.theme import (
     AFTER,
     AFTER_FILL,
@@ -93,17 +94,7 @@ def full_height(peaks: Sequence[float]) -> float:
 
 def moments(summary: Summary) -> str:
     """Mean ± standard deviation of the finite values, and how many were not finite."""
-    text = "NaN"
-    if np.isfinite(summary.mean):
-        mean, std = summary.mean, summary.std
-        size = max(abs(mean), std)
-        if 0.01 <= size < 1000 or size < 1e-9:
-            text = f"{mean:+.2f} ± {std:.2f}"
-            # A figure space keeps the digits below one another where a zero has no sign.
-            text = text.replace("+0.00 ", "\u20070.00 ").replace("-0.00 ", "\u20070.00 ")
-        else:
-            text = f"{'0' if abs(mean) < 1e-3 * size else f'{mean:+.1e}'} ± {std:.1e}"
-        text = text.replace("-", "−")
+    text = mean_std(summary.mean, summary.std) if np.isfinite(summary.mean) else "NaN"
     return text + (f"  {summary.nonfinite:,} NaN/Inf" if summary.nonfinite else "")
 
 

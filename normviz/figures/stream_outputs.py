@@ -8,7 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
 from normviz.figures.ridge import OVERLAP, moments
-from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, dye, style
+from normviz.figures.theme import AFTER, AFTER_FILL, BASELINE, BEFORE, BEFORE_FILL, dye, letters, style
 from normviz.reference import FloatArray
 from normviz.stream import Evaluation, Outputs
 
@@ -41,7 +41,8 @@ def evaluation_figure(seen: Evaluation, *, words: Mapping[str, str]) -> Figure:
     figure.add_annotation(**above, x=1, xshift=8, xanchor="left", text=f"<i>{words['mean_std']}</i>")
     below = {**above, "y": 0, "yanchor": "top", "yshift": -20}
     figure.add_annotation(**below, x=1, xanchor="right", text=words["output"], font={"size": 13.5})
-    figure.update_layout(height=330, margin={"l": 8, "r": 104, "t": 40, "b": 42})
+    right = letters([moments(each) for _, outputs in rows for each in (outputs.train, outputs.eval)])
+    figure.update_layout(height=330, margin={"l": 8, "r": max(104, 10 + 7 * right), "t": 40, "b": 42})
     figure.update_xaxes(
         range=[float(seen.edges[0]), float(seen.edges[-1])], fixedrange=True, zeroline=False, ticks="",
         tickfont={"size": 14},

@@ -6,6 +6,7 @@ figure serves light and dark; the data's colours here have a contrast of at leas
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -103,12 +104,12 @@ def legend(figure: Figure, *lines: str, size: float = 14, xshift: float = 0, ysh
 
 
 def letters(texts: Sequence[str]) -> int:
-    """How wide the widest of these texts is, in Latin letters.
+    """How wide the widest of these texts is, in Latin letters; tags have no width.
 
     >>> letters(["<i>n</i> 12", "批次"])
     4
     """
-    plain = (text.replace("<i>", "").replace("</i>", "") for text in texts)
+    plain = (re.sub("<[^<>]*>", "", text) for text in texts)
     return max(sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text) for text in plain)
 
 

@@ -18,10 +18,12 @@ TAIL = 0.00075
 NARROW = 0.012
 #: No axis goes beyond: its length would be no number.
 LARGEST = 1e300
-#: At most so many numbers at either side of 0.
-TICKS = 3
-#: The least distance of two numbers of a logarithmic axis, as a share of it: a phone's axis is some 240 pixels long.
-GAP = 0.15
+#: At most so many numbers at either side of 0 of a plain axis, and so many on a logarithmic one.
+TICKS, POWERS = 3, 9
+#: Pixels: a phone's axis, a letter of its numbers, a raised one, a point, and what is free between two numbers.
+PHONE, LETTER, RAISED, POINT, BETWEEN = 240, 6.5, 4.6, 3.3, 5
+#: Only from here on are there numbers between the powers, which would need a power themselves.
+SMALLEST = 1e-3
 #: A bell whose standard deviation is more than so many times the plain part looks like a block, or two hills.
 BLOCK = 3.0
 
@@ -57,29 +59,63 @@ class ValueAxis:
         """Round numbers along the axis: where they are drawn, and as they are read.
 
         >>> ValueAxis(-2.0, 30.0, 0.1).ticks[1]
-        ['−1', '0', '1', '10']
+        ['−1', '−0.1', '0', '0.1', '1', '3', '10', '30']
         >>> ValueAxis(-2.0, 1.0).ticks[1]
         ['−2', '−1.5', '−1', '−0.5', '0', '0.5', '1']
         """
-        values = _round(self.low, self.high) if self.linear is None else self._powers()
+        values = self._round() if self.linear is None else self._powers()
         return [float(p) for p in self.place(values)], [read(v) for v in values]
 
     def _powers(self) -> list[float]:
         assert self.linear is not None
-        low, high = self.range
-        room, largest = GAP * (high - low), max(-self.low, self.high)
-        least = round(math.log10(self.linear))
-        most = math.floor(math.log10(max(largest, self.linear)) + 1e-9)
-        sizes: list[float] = []
-        # Threes between the powers where there is room; fewer powers where there is not.
-        for step in range(most - least + 2):
-            powers = [10.0**p for p in range(most, least - 1, -max(step, 1))][::-1]
-            threes = [] if step else [3 * v for v in powers if 1e-3 <= v < 1e4]
-            sizes = sorted(v for v in powers + threes if self.place(v) >= room and v <= largest)
-            if len(sizes) <= TICKS and (np.diff(self.place(sizes)) >= room).all():
+        largest = max(-self.low, self.high, self.linear)
+        least, most = round(math.log10(self.linear)), math.floor(math.log10(largest) + 1e-9)
+        kept: list[float] = []
+        step = 0
+        # Every power, or as few as have room, from the largest on.
+        while not kept and step <= most - least:
+            step += 1
+            powers = [10.0**p for p in range(most, least - 1, -step)]
+            powers = [v for v in powers if self._readable([v])]
+            if self._readable(powers):
+                kept = powers
+        # Threes beyond the largest power and between the others, inwards as far as all of them have room.
+        threes = [3 * 10.0**p for p in range(most, least - 1, -1)] if step <= 1 else []
+        for size in (v for v in threes if v <= largest):
+            if size < SMALLEST or not self._readable([*kept, size]):
                 break
-        both = [-v for v in reversed(sizes)] + [0.0] + sizes
+            kept.append(size)
+        return self._mirrored(kept)
+
+    def _mirrored(self, sizes: Sequence[float]) -> list[float]:
+        """These on both sides of 0, in order, as far as the axis goes."""
+        both = sorted([*(-v for v in sizes), 0.0, *sizes])
         return [v for v in both if self.low <= v <= self.high]
+
+    def _readable(self, sizes: Sequence[float]) -> bool:
+        """Whether these, on both sides of 0, are not too many and stand apart on a phone."""
+        values = self._mirrored(sizes)
+        return len(values) <= POWERS and self._apart(values)
+
+    def _apart(self, values: Sequence[float]) -> bool:
+        """Whether numbers in order stand apart on a phone."""
+        low, high = self.range
+        wide = np.array([_wide(read(v)) for v in values])
+        needed = (wide[1:] + wide[:-1]) / 2 + BETWEEN
+        return bool((np.diff(self.place(values)) * PHONE / (high - low) >= needed).all())
+
+    def _round(self) -> list[float]:
+        """At most 7 multiples of 1, 2 or 5 times a power of ten, as many as stand apart on a phone."""
+        rough = (self.high - self.low) / (2 * TICKS)
+        power = 10.0 ** math.floor(math.log10(rough))
+        steps = [m * p for p in (power, power * 10) for m in (1, 2, 5)] + [power * 100]
+        found: list[float] = []
+        for step in (each for each in steps if each >= rough * (1 - 1e-9)):
+            first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+            found = [k * step for k in range(first, last + 1)]
+            if self._apart(found):
+                break
+        return found
 
 
 def value_axis(histograms: Sequence[Histogram], log: bool | None = None) -> ValueAxis:
@@ -171,10 +207,8 @@ def _ends(histograms: Sequence[Histogram]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _round(low: float, high: float) -> list[float]:
-    """At most 7 multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / (2 * TICKS)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [k * step for k in range(first, last + 1)]
+def _wide(text: str) -> float:
+    """Pixels of a number as it is read."""
+    plain, _, power = text.partition("<sup>")
+    points = sum(plain.count(each) for each in ".·")
+    return LETTER * (len(plain) - points) + POINT * points + RAISED * len(power.removesuffix("</sup>"))

@@ -75,7 +75,7 @@ def listed(folder: Path, *, recursive: bool = True, limit: int | None = None) ->
     found: list[tuple[str, int]] = []
     others = 0
     for name, size in _files(folder, recursive):
-        if name.lower().endswith(SUFFIXES):
+        if is_image(name):
             found.append((name, size))
         else:
             others += 1
@@ -86,6 +86,15 @@ def listed(folder: Path, *, recursive: bool = True, limit: int | None = None) ->
         )
     found.sort(key=lambda file: os.fsencode(file[0]))
     return Listing(folder, tuple(found[:limit]), others)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name is taken for an image.
+
+    >>> is_image("a b.JPG"), is_image("trace.json")
+    (True, False)
+    """
+    return name.lower().endswith(SUFFIXES)
 
 
 def _files(folder: Path, recursive: bool) -> Iterator[tuple[str, int]]:

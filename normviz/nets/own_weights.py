@@ -27,8 +27,9 @@ from normviz.networks import NETWORKS
 PREFIXES: Final = ("module.", "model.", "net.", "network.", "state_dict.", "_orig_mod.")
 #: Counted by Batch Norm, used by nothing here, absent from old files: torch fills it in, too.
 COUNTER: Final = "num_batches_tracked"
-#: Norms that many networks have; others learn the same and cannot be told from them.
-_USUAL: Final = ("none", "batch_norm", "layer_norm", "group_norm")
+VARIANCE: Final = "running_var"
+#: No more wrappers than this are looked for around each other.
+WRAPPERS: Final = 8
 
 Shape = tuple[int, ...]
 
@@ -60,11 +61,10 @@ def read(data: bytes | str | PathLike[str]) -> dict[str, torch.Tensor]:
     if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != header.shapes:
         raise WeightsError("damaged", {})
     # In the order of the file: what is said of "the first" is the same on every reading.
-    state = {
-        name: tensors[name].float() if tensors[name].is_floating_point() else tensors[name]
-        for name in header.tensors
-    }
-    _check_finite(state)
+    given = {name: tensors[name] for name in header.tensors}
+    _check_finite(given)
+    state = {name: one.float() if one.is_floating_point() else one for name, one in given.items()}
+    _check_numbers(given, state)
     return state
 
 
@@ -90,6 +90,19 @@ def _check_finite(state: Mapping[str, torch.Tensor]) -> None:
         raise WeightsError("not_finite", {"name": names[0], "count": bad[names[0]], "tensors": len(names)})
 
 
+def _check_numbers(given: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
+    """What no network here can compute with, although it is finite."""
+    for name, one in state.items():
+        if not one.isfinite().all():
+            received, limit = float(given[name].abs().max()), torch.finfo(torch.float32).max
+            raise WeightsError(
+                "float32", {"name": name, "received": f"{received:.3g}", "limit": f"{limit:.3g}"}
+            )
+        if name.endswith(VARIANCE) and (one < 0).any():
+            count, least = int((one < 0).sum()), f"{float(one.min()):.3g}"
+            raise WeightsError("negative_variance", {"name": name, "count": count, "received": least})
+
+
 @dataclass(frozen=True)
 class Mismatch:
     """Where weights and a module differ; false where they fit. ``shapes``: the name, what is needed, what was given."""
@@ -109,14 +122,10 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Guess:
-    """The network that weights come from: catalogue keys, what stands before every name, what still differs.
-
-    ``norms`` are all norms that fit as well as ``norm``: those that learn the same (or nothing) cannot be told apart.
-    """
+    """The network that weights come from: catalogue keys, what stands before every name, what still differs."""
 
     network: str
     norm: str
-    norms: tuple[str, ...]
     prefix: str
     mismatch: Mismatch
 
@@ -167,7 +176,9 @@ def unwrapped(wanted: Mapping[str, Shape], given: Mapping[str, Shape]) -> tuple[
 def _prefixes(names: Mapping[str, Shape]) -> Iterator[str]:
     """ "", and what wrappers have put before all names, one after the other."""
     prefix: str | None = ""
-    while prefix is not None:
+    for _ in range(WRAPPERS + 1):
+        if prefix is None:
+            return
         yield prefix
         longer = (prefix + each for each in PREFIXES)
         prefix = next(
@@ -193,23 +204,30 @@ def recognize(shapes: Mapping[str, Shape]) -> Guess | None:
     """
     pairs = [(key, norm) for key, entry in NETWORKS.items() for norm in entry.norms]
     found = {pair: unwrapped(expected(*pair), shapes) for pair in pairs}
-    network, own = min(found, key=lambda pair: (len(found[pair][1]), *_unusual(*pair)))
-    prefix, mismatch = found[network, own]
+    network, norm = min(found, key=lambda pair: (len(found[pair][1]), *_unusual(*pair)))
+    prefix, mismatch = found[network, norm]
     if len(mismatch) > len(shapes) / 2:
         return None
-    alike = (norm for norm in NETWORKS[network].norms if len(found[network, norm][1]) == len(mismatch))
-    return Guess(network, own, tuple(dict.fromkeys((own, *alike))), prefix, mismatch)
+    return Guess(network, norm, prefix, mismatch)
 
 
 def _unusual(network: str, norm: str) -> tuple[bool, bool]:
-    """By what those that fit alike are put in order: a network's own norm first, then what is used most."""
-    return norm != NETWORKS[network].norm, norm not in _USUAL
+    """By what those are put in order that learn the same, and so fit alike: a network's own norm first.
+
+    Then those whose layer takes the network's tensors as they are (Group Norm before Layer Norm over C of maps), and
+    of these the catalogue's first.
+    """
+    row = NETWORKS[network]
+    return norm != row.norm, row.moves(norm)
 
 
 def identify(state: Mapping[str, torch.Tensor]) -> Guess:
-    """:func:`recognize` for tensors. Raises WeightsError where they fit no network here."""
+    """:func:`recognize` for tensors. Raises WeightsError where they fit no network here, or are whole numbers."""
     guess = recognize(shapes_of(state))
     if guess is None:
         first, networks = next(iter(state), "–"), ", ".join(NETWORKS)
         raise WeightsError("unknown", {"count": len(state), "first": first, "networks": networks})
+    for name, one in state.items():
+        if not one.is_floating_point() and not name.endswith(COUNTER):
+            raise WeightsError("not_floating", {"name": name, "dtype": str(one.dtype).removeprefix("torch.")})
     return guess

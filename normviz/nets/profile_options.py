@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from normviz.activations import ACTIVATIONS
+from normviz.nets.folder import is_image
 from normviz.nets.profile_job import Job
 from normviz.network_runs import INITS, MODES, WEIGHTS, Plan
 from normviz.networks import NETWORKS, network
@@ -127,10 +128,9 @@ def job_of(options: argparse.Namespace) -> Job:
     if not options.images.is_dir():
         raise ValueError(f"{options.images} is no folder: name a folder of images with --images.")
     out: Path = options.out
-    for path in filter(None, (out, options.bad)):
-        if path.is_dir() or not path.parent.is_dir():
-            wrong = "is a folder" if path.is_dir() else "lies in a folder that is not there"
-            raise ValueError(f"{path} {wrong}: name a file in a folder that is.")
+    _check_written("--out", out, "trace.json")
+    if options.bad:
+        _check_written("--bad", options.bad, "bad.txt")
     plan = Plan(
         row.key,
         weights,
@@ -156,6 +156,18 @@ def job_of(options: argparse.Namespace) -> Job:
         options.save_every,
         options.timeout,
     )
+
+
+def _check_written(option: str, path: Path, example: str) -> None:
+    """Raises ValueError where no file of text can go there, or an image would be overwritten."""
+    if path.is_dir() or not path.parent.is_dir():
+        wrong = "is a folder" if path.is_dir() else "lies in a folder that is not there"
+        raise ValueError(f"{path} {wrong}: name a file in a folder that is.")
+    if path.exists() and is_image(path.name):
+        raise ValueError(
+            f"{option} {path} would overwrite an image: what is written there is text and needs a file of its own, "
+            f"such as {path.with_name(example)}."
+        )
 
 
 def _digest(path: Path) -> str:

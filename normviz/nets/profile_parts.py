@@ -120,9 +120,11 @@ class Checkpoint:
             return
         other = found if isinstance(found, dict) else {}
         differs = sorted(key for key in {*other, *self.run} if other.get(key) != self.run.get(key))
+        # Where the folder of images has changed, nothing can finish it any more.
+        first = "" if "images" in differs else "finish that one first, "
         raise CheckpointError(
-            f"{self.folder} holds an unfinished run that differs in {', '.join(differs)}: finish that one first, "
-            "write to another --out, or begin anew with --no-resume."
+            f"{self.folder} holds an unfinished run that differs in {', '.join(differs)}: {first}write to another "
+            "--out, or begin anew with --no-resume."
         )
 
     def done(self, parts: Sequence[Part]) -> list[int]:

@@ -45,7 +45,7 @@ def profile(
         work.compute(run)
         found = work.collect()
     except BaseException:  # an interruption too
-        work.save()
+        work.leave()
         raise
     if group.place.local_rank == 0:
         work.checkpoint.remove()
@@ -63,6 +63,7 @@ class _Work:
         self.parts = cut(listing.batches(job.batch_size))
         self.owners: list[int] = []
         self._unsaved: dict[int, Part] = {}
+        self._empty = False
         self._before = 0
         self._began = self._saved = time.monotonic()
 
@@ -135,6 +136,13 @@ class _Work:
             self.checkpoint.save(self._unsaved[number])
             del self._unsaved[number]
 
+    def leave(self) -> None:
+        """What a run that came to nothing leaves: what is done; no folder where that is all and has no image in it."""
+        if not self._empty:
+            self.save()
+        elif self.group.place.local_rank == 0:
+            self.checkpoint.remove()
+
     def _tell(self, *, now: bool = False) -> None:
         mine = self.mine()
         self.group.beat(sum(part.images for part in mine), sum(len(part.bad) for part in mine), now=now)
@@ -146,11 +154,18 @@ class _Work:
         self._save_in_time()
 
     def _show(self) -> None:
-        if self.group.place.size == 1:
-            done = sum(part.images + len(part.bad) for part in self.parts)
-        else:
-            done = sum(images + bad for images, bad in self.group.beats())
+        done = sum(images + bad for images, bad in self._counts())
         self._shown(done, self._before, len(self.listing.files))
+
+    def _counts(self) -> list[tuple[int, int]]:
+        """How many images, and bad files, each process has seen."""
+        if self.group.place.size > 1:
+            return self.group.beats()
+        return [(part.images, len(part.bad)) for part in self.parts]
+
+    def _none_read(self) -> bool:
+        """Whether there is no image; where all have finished, that is so for good."""
+        return not any(images for images, _ in self._counts())
 
     def collect(self) -> Profile | None:
         """Every process's parts in their order as one, at the first process; the others hand theirs over."""
@@ -159,6 +174,7 @@ class _Work:
         group.say(f"finished/{group.place.rank}")
         if group.place.rank:
             group.wait(["collect"], self._save_in_time)
+            self._empty = self._none_read()
             for part in self.mine():
                 group.send(self.checkpoint.packed(part))
             group.wait(["written"])
@@ -167,6 +183,7 @@ class _Work:
         if group.place.size > 1:
             group.wait([f"finished/{rank}" for rank in ranks], self._while_waiting)
             group.say("collect")
+        self._empty = self._none_read()
         found = self._merged(self._all())
         self.write(found.trace)
         if group.place.size > 1:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from normviz.nets.trace_activations import saturation
@@ -59,8 +60,10 @@ def trace(
     A layer is an outermost call of a torch function that computes floating numbers from x: modules, functional calls
     and operators alike, in the order of execution, whatever the control flow. Views and copies are none.
 
-    The module is left exactly as it was: parameters, buffers, attributes, modes, hooks, gradients; so are x and
-    torch's random numbers. Where the forward fails, the trace holds the layers up to there and ``error`` says why.
+    The module is left exactly as it was: parameters, buffers, attributes, modes, hooks, gradients; so are x and the
+    random numbers of torch, NumPy and Python. What other objects in its attributes hold, as NumPy's arrays or a cache
+    of a class of its own, is not put back. Where the forward fails, the trace holds the layers up to there and
+    ``error`` says why.
 
     Functions made by ``torch.compile`` run as they are written. What ``torch.func`` transforms (vmap, grad), NumPy and
     other threads compute is not followed: ``error`` says so where none of the output comes from what was, or where
@@ -96,6 +99,8 @@ def record(
     raise :class:`Enough`.
     """
     device = None if device is None else str(device)
+    if isinstance(target, np.integer):
+        target = int(target)
     if target is not None and not isinstance(target, int):
         raise TypeError(
             f"target = {target!r}: a class is a whole number, such as 3, or {TOP} for each sample's highest."

@@ -22,12 +22,14 @@ def _words(text: str) -> frozenset[str]:
 
 #: They rearrange or copy values, or cast them: no layers. What comes out comes from where their input comes from.
 CARRY = _words("""
-    __get__ __set__ __getitem__ __setitem__ alias as_strided atleast_1d atleast_2d atleast_3d bfloat16 broadcast_to
-    channel_shuffle chunk clone contiguous copy_ cpu cuda data detach detach_ diagonal double expand expand_as flatten
-    flip float half hsplit index_select mT masked_select moveaxis movedim narrow permute pixel_shuffle pixel_unshuffle
-    ravel repeat repeat_interleave requires_grad_ reshape reshape_as resolve_conj resolve_neg roll rot90 select split
-    split_with_sizes squeeze squeeze_ swapaxes swapdims t t_ take_along_dim tensor_split tile to transpose transpose_
-    type type_as unbind unflatten unsafe_chunk unsafe_split unsqueeze unsqueeze_ view view_as vsplit
+    __get__ __getitem__ __pos__ __set__ __setitem__ _pack_padded_sequence _pad_packed_sequence adjoint alias
+    as_strided as_tensor atleast_1d atleast_2d atleast_3d bfloat16 broadcast_tensors broadcast_to channel_shuffle
+    chunk clone contiguous copy_ cpu cuda data detach detach_ diagonal double dsplit expand expand_as flatten flip
+    fliplr flipud float half hsplit index_select mT masked_select meshgrid moveaxis movedim narrow narrow_copy
+    permute pixel_shuffle pixel_unshuffle positive ravel repeat repeat_interleave requires_grad_ reshape reshape_as
+    resolve_conj resolve_neg roll rot90 select select_copy slice_copy split split_with_sizes squeeze squeeze_
+    swapaxes swapdims t t_ take_along_dim tensor tensor_split tile to transpose transpose_ type type_as unbind
+    unflatten unfold unsafe_chunk unsafe_split unsqueeze unsqueeze_ view view_as vsplit
 """)
 #: Of these, those that permute the axes.
 _PERMUTE = _words("permute transpose transpose_ movedim moveaxis swapaxes swapdims mT t t_ __get__")
@@ -36,7 +38,7 @@ _RESHAPE = _words("reshape reshape_as view view_as flatten ravel unflatten as_st
 #: They read the shape of what they are given, not its values.
 SHAPE = _words("""
     zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros new_ones new_full new_empty
-    new_tensor
+    new_tensor zeros ones full empty rand randn randint arange linspace
 """)
 #: They ask for something that is no tensor.
 ASK = _words("""
@@ -48,6 +50,10 @@ _SHORT = {"truediv": "div", "itruediv": "div", "rtruediv": "div", "rdiv": "div",
           "rsub": "sub", "radd": "add", "rmul": "mul", "rmatmul": "matmul", "rpow": "pow", "iadd": "add",
           "isub": "sub", "imul": "mul", "subtract": "sub", "multiply": "mul", "divide": "div", "clip": "clamp",
          "linalg_matmul": "matmul"}  # fmt: skip
+#: With these arguments a function works in place, whatever its name is.
+_INPLACE = _words("inplace max_norm")
+#: In this order tensors that are given by their names are read, in whatever order they are written.
+_NAMED = ("input", "query", "key", "value", "weight", "other")
 _PROBE = (2, 3, 5, 7, 11, 13, 17, 19)
 
 _PLAIN = frozenset((bool, int, float, str, type(None), torch.dtype, torch.device))
@@ -69,6 +75,8 @@ class Facts:
     norm: bool
     saturates: bool
     knobs: bool
+    #: Whether it takes ``inplace`` or ``max_norm``, with which it changes what it is given.
+    inplace: bool
 
 
 @cache
@@ -81,7 +89,7 @@ def facts(function: Function) -> Facts:
     name, op = raw_name(function), op_name(function)
     norm = op.endswith(("norm", "normalize"))
     return Facts(name, op, name in ASK, name in SHAPE, name in CARRY, mutates(name), norm,
-                 saturates(op), has_knobs(op))  # fmt: skip
+                 saturates(op), has_knobs(op), not _INPLACE.isdisjoint(_signature(function)[0]))  # fmt: skip
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -98,9 +106,8 @@ def arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[torch.Te
     found: list[torch.Tensor] = []
     _collect(args, found)
     if kwargs:
-        # By name, a weight may be written before what it multiplies.
-        named = {"input": kwargs["input"], **kwargs} if "input" in kwargs else kwargs
-        _collect(named.values(), found)
+        named = {name: kwargs[name] for name in _NAMED if name in kwargs}
+        _collect({**named, **kwargs}.values(), found)
     return found
 
 
@@ -136,13 +143,23 @@ def op_name(function: Function) -> str:
 
 
 def raw_name(function: Function) -> str:
-    """torch's name of a function, as it is."""
-    return str(getattr(function, "__name__", type(function).__name__))
+    """torch's name of a function, as it is; of an overload, as exported modules call them, that of them all."""
+    return str(getattr(function, "__name__", type(function).__name__)).partition(".")[0]
 
 
 def mutates(name: str) -> bool:
     """Whether a function of this name changes its first argument, or what that argument holds."""
     return name == "__setitem__" or (name[-1] == "_" and name[-2] != "_")
+
+
+def in_place(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a function that can be told to work in place is told so.
+
+    >>> in_place(torch.nn.functional.relu, (None, True), {}), in_place(torch.nn.functional.embedding, (None, None), {})
+    (True, False)
+    """
+    given = bound(function, args, kwargs)
+    return bool(given.get("inplace")) or given.get("max_norm") is not None
 
 
 def carried_axis(function: Function, args: tuple[Any, ...], kwargs: Mapping[str, Any], axis: int | None,

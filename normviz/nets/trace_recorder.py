@@ -78,9 +78,12 @@ class Recorder(TorchFunctionMode):
         known = trace_ops.facts(func)
         if known.asks:
             return func(*args, **kwargs)
-        if self.kept is not None and (known.mutates or "out" in kwargs):
-            self.kept.before(tensors(args[:1] if known.mutates else kwargs["out"]))
         reads = arguments(args, kwargs)
+        if self.kept is not None:
+            if known.mutates or "out" in kwargs:
+                self.kept.before(tensors(args[:1] if known.mutates else kwargs["out"]))
+            elif known.inplace and trace_ops.in_place(func, args, kwargs):
+                self.kept.before(reads)
         if not reads or self.calls[-1].whole:
             result = func(*args, **kwargs)
             self._within(known.op, args, reads, result)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+import random
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 _CONTAINERS = frozenset((dict, OrderedDict, defaultdict, Counter, list, deque, set))
@@ -18,7 +20,7 @@ _MODULES_OWN = frozenset(vars(torch.nn.Module()))
 
 
 class Kept:
-    """The state of a module, and of torch's random numbers, at the moment this is made.
+    """The state of a module, and of torch's, NumPy's and Python's random numbers, at the moment this is made.
 
     Buffers are copied at once. Parameters, gradients and other tensors are copied where :meth:`before` hears that a
     function is about to change one. Attributes, containers in them, hooks, modes and ``.grad`` are kept by reference.
@@ -28,6 +30,8 @@ class Kept:
     def __init__(self, module: torch.nn.Module) -> None:
         #: Every module, behind its path.
         self.modules = list(module.named_modules())
+        #: Those in plain lists and the like, which torch does not know of.
+        self.others: list[torch.nn.Module] = []
         self.containers: list[Any] = [vars(one) for _, one in self.modules]
         self.empty: list[Any] = []
         #: Tensors and sources of random numbers that attributes hold.
@@ -51,6 +55,7 @@ class Kept:
         self.copies: list[Any] = []
         self.states = [one.get_state() for one in self.generators]
         self.random = torch.get_rng_state()
+        self.random_numpy, self.random_python = np.random.get_state(), random.getstate()
         self.random_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
         self.random_mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
 
@@ -93,6 +98,9 @@ class Kept:
     def _restore_random(self) -> None:
         if not torch.equal(torch.get_rng_state(), self.random):
             torch.set_rng_state(self.random)
+        if random.getstate() != self.random_python:
+            random.setstate(self.random_python)
+        np.random.set_state(self.random_numpy)
         for generator, state in zip(self.generators, self.states, strict=True):
             generator.set_state(state)
         if self.random_cuda:
@@ -103,7 +111,12 @@ class Kept:
     def _find(self) -> None:
         """Find what the modules' attributes hold."""
         reached: list[Any] = []
-        for attributes in self.containers[:]:
+        self._look(self.containers[:], reached)
+        self._follow(reached)
+
+    def _look(self, modules: list[dict[str, Any]], reached: list[Any]) -> None:
+        """What these modules' attributes hold, their own containers at once."""
+        for attributes in modules:
             for name, value in attributes.items():
                 kind = type(value)
                 if kind in _PLAIN:
@@ -112,11 +125,10 @@ class Kept:
                     reached.append(value)
                 elif kind in _CONTAINERS:
                     (self.containers if value else self.empty).append(value)
-        self._follow(reached)
 
     def _follow(self, reached: list[Any]) -> None:
         """Look into containers in containers, each once: they may hold each other."""
-        seen: set[int] = set()
+        seen = {id(one) for _, one in self.modules}
         for value in reached:  # it grows on the way
             kind = type(value)
             if kind in _CONTAINERS or isinstance(value, tuple):
@@ -132,11 +144,17 @@ class Kept:
                 self.loose.append(value)
             elif isinstance(value, torch.Generator):
                 self.generators.append(value)
+            elif isinstance(value, torch.nn.Module) and id(value) not in seen:
+                new = [one for one in value.modules() if id(one) not in seen]
+                seen.update(map(id, new))
+                self.others += new
+                self.containers += (attributes := [vars(one) for one in new])
+                self._look(attributes, reached)
 
     def _values(self, kind: str) -> list[torch.Tensor]:
         """All parameters, or all buffers, each once."""
         # Not vars(): TorchScript has them elsewhere.
-        found = {id(one): one for _, module in self.modules
+        found = {id(one): one for module in (*(one for _, one in self.modules), *self.others)
                  for one in getattr(module, kind).values() if one is not None}  # fmt: skip
         return list(found.values())
 

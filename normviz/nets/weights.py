@@ -2,15 +2,16 @@
 
 >>> from normviz.nets.networks import build
 >>> plan = Plan("small_cnn", weights="trained")
->>> filled = fill(build("small_cnn"), plan)
->>> filled.file, filled.tested, bool(filled.mismatch)
-('digits_small_cnn_batch_norm.safetensors', 360, False)
+>>> module = build("small_cnn")
+>>> fill(module, plan)
+>>> training(plan.network, plan.norm, plan.weights).tested
+360
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,33 +20,12 @@ import torch
 from normviz.activations import ACTIVATIONS
 from normviz.nets import own_weights, published
 from normviz.nets.networks import initialize
-from normviz.nets.own_weights import Mismatch
 from normviz.nets.weights_errors import WeightsError
-from normviz.network_runs import WEIGHTS, Plan
+from normviz.network_runs import WEIGHTS, Plan, Training
 from normviz.networks import NETWORKS
 
 #: Where the weights trained by :mod:`normviz.nets.train_digits` lie.
 FOLDER: Final = Path(__file__).parents[2] / "assets" / "weights"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """Where a network's weights are from, how good they are as far as that is known, and what did not fit.
-
-    ``accuracy`` is the share of test images whose class has the highest score: of ``tested`` held-out digits
-    ``correct`` were right (``data`` "digits"), or of ImageNet's validation images, as published ("imagenet"); None
-    where it is not known. ``mismatch`` names what stayed random and what was not used, ``prefix`` is what was cut off
-    before every name of the visitor's file.
-    """
-
-    source: str
-    file: str = ""
-    data: str = ""
-    accuracy: float | None = None
-    correct: int | None = None
-    tested: int | None = None
-    prefix: str = ""
-    mismatch: Mismatch = Mismatch()
 
 
 def trained_file(network: str, norm: str = "") -> Path:
@@ -63,14 +43,22 @@ def trained_norms(network: str) -> tuple[str, ...]:
     return tuple(norm for norm in NETWORKS[network].norms if trained_file(network, norm).is_file())
 
 
-def trained_as(network: str, norm: str = "") -> tuple[str, int]:
-    """The activation and the side of the input with which the weights in :func:`trained_file` were trained.
+def training(network: str, norm: str, weights: str) -> Training | None:
+    """How the weights of this source for this network and norm ("": its own) were trained; None where it is not known.
 
-    >>> trained_as("small_cnn")
-    ('relu', 32)
+    >>> training("resnet18", "", "published")
+    Training(activation='relu', side=224, accuracy=0.69758, correct=None, tested=None)
+    >>> training("resnet18", "", "random") is None
+    True
     """
-    about = own_weights.read_header(trained_file(network, norm)).metadata
-    return about["activation"], NETWORKS[network].side
+    entry = NETWORKS[network]
+    if weights == "trained" and (file := trained_file(network, norm)).is_file():
+        about = own_weights.read_header(file).metadata
+        correct, tested = int(about["correct"]), int(about["tested"])
+        return Training(about["activation"], entry.side, correct / tested, correct, tested)
+    if weights == "published" and (found := published.of(network, norm)):
+        return Training(entry.activation, entry.side, found.accuracy)
+    return None
 
 
 def available(network: str, norm: str = "") -> tuple[str, ...]:
@@ -88,79 +76,80 @@ def fill(
     plan: Plan,
     *,
     own: Mapping[str, torch.Tensor] | None = None,
-    partial: bool = False,
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Filled:
+) -> None:
     """Fill the module, in place, with the weights that the plan names.
 
-    ``own`` are the visitor's, from ``own_weights.read``; they are loaded only when all fit, or, with ``partial``, as
-    far as they fit: the rest is then random, by the plan's ``init`` and ``seed``. ``progress(done, total)`` counts the
-    bytes of a download; what it raises, or ``stop()`` returning True, ends that. Raises WeightsError, and the module
-    is then as it was; ValueError for a plan that names no source of weights.
+    ``own`` are the visitor's, from ``own_weights.read``; they are loaded only when all fit. ``progress(done, total)``
+    counts the bytes of a download; what it raises, or ``stop()`` returning True, ends that. Raises WeightsError, and
+    the module is then as it was; ValueError for a plan that names no source of weights.
     """
     norm = NETWORKS[plan.network].chosen_norm(plan.norm)
-    if plan.weights == "random":
-        initialize(module, plan.init, plan.seed)
-        return Filled("random")
-    if plan.weights == "trained":
-        return _trained(module, plan, norm)
-    if plan.weights == "published":
-        return _published(module, plan, norm, progress, stop)
-    if plan.weights == "own":
-        return _own(module, plan, own, partial)
-    raise ValueError(f"weights={plan.weights!r} is not known: it must be one of {', '.join(WEIGHTS)}.")
+    match plan.weights:
+        case "random":
+            initialize(module, plan.init, plan.seed)
+        case "trained":
+            load(module, _trained(plan.network, norm), plan)
+        case "published":
+            load(module, _published(plan.network, norm, progress, stop), plan)
+        case "own":
+            load(module, _own(module, own), plan)
+        case _:
+            raise ValueError(
+                f"weights={plan.weights!r} is not known: it must be one of {', '.join(WEIGHTS)}."
+            )
 
 
-def _trained(module: torch.nn.Module, plan: Plan, norm: str) -> Filled:
-    path = trained_file(plan.network, norm)
+def _trained(network: str, norm: str) -> dict[str, torch.Tensor]:
+    path = trained_file(network, norm)
     if not path.is_file():
-        known = ", ".join(trained_norms(plan.network)) or "–"
-        raise WeightsError("not_trained", {"network": plan.network, "norm": norm, "known": known})
-    about = own_weights.read_header(path).metadata
-    load(module, own_weights.read(path), plan)
-    correct, tested = int(about["correct"]), int(about["tested"])
-    return Filled("trained", path.name, "digits", correct / tested, correct, tested)
+        raise _absent("trained", network, norm, trained_norms)
+    return own_weights.read(path)
 
 
 def _published(
-    module: torch.nn.Module,
-    plan: Plan,
+    network: str,
     norm: str,
     progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool] | None,
-) -> Filled:
-    found = published.of(plan.network, norm)
+) -> dict[str, torch.Tensor]:
+    found = published.of(network, norm)
     if found is None:
-        with_norms = (other for other in NETWORKS[plan.network].norms if published.of(plan.network, other))
-        known = ", ".join(with_norms) or "–"
-        raise WeightsError("not_published", {"network": plan.network, "norm": norm, "known": known})
-    load(module, published.load(found, progress=progress, stop=stop), plan)
-    return Filled("published", found.file, "imagenet", found.accuracy)
+        raise _absent("published", network, norm, _published_norms)
+    return published.load(found, progress=progress, stop=stop)
 
 
-def _own(
-    module: torch.nn.Module, plan: Plan, own: Mapping[str, torch.Tensor] | None, partial: bool
-) -> Filled:
+def _published_norms(network: str) -> tuple[str, ...]:
+    return tuple(norm for norm in NETWORKS[network].norms if published.of(network, norm))
+
+
+def _absent(
+    source: str, network: str, norm: str, norms_with: Callable[[str], tuple[str, ...]]
+) -> WeightsError:
+    """What is said where weights of this source are not there: its norms with such weights, or what else there is."""
+    if norms := norms_with(network):
+        return WeightsError(f"not_{source}", {"network": network, "norm": norm, "known": ", ".join(norms)})
+    networks = ", ".join(other for other in NETWORKS if norms_with(other))
+    sources = ", ".join(available(network, norm))
+    return WeightsError(f"never_{source}", {"network": network, "sources": sources, "known": networks})
+
+
+def _own(module: torch.nn.Module, own: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+    """The visitor's weights without what a wrapper has put before every name."""
     if own is None:
         raise WeightsError("no_own", {})
     wanted = own_weights.shapes_of(module.state_dict())
-    prefix, mismatch = own_weights.unwrapped(wanted, own_weights.shapes_of(own))
-    if mismatch and partial and len(mismatch.unexpected) + len(mismatch.shapes) < len(own):
-        initialize(module, plan.init, plan.seed)
-    load(module, {name.removeprefix(prefix): tensor for name, tensor in own.items()}, plan, partial)
-    return Filled("own", prefix=prefix, mismatch=mismatch)
+    prefix, _ = own_weights.unwrapped(wanted, own_weights.shapes_of(own))
+    return {name.removeprefix(prefix): tensor for name, tensor in own.items()}
 
 
-def load(
-    module: torch.nn.Module, state: Mapping[str, torch.Tensor], plan: Plan, partial: bool = False
-) -> None:
-    """Load what fits into the module. Raises WeightsError where not all fits (with ``partial``: where nothing does)."""
+def load(module: torch.nn.Module, state: Mapping[str, torch.Tensor], plan: Plan) -> None:
+    """Load all of it into the module. Raises WeightsError where not all fits."""
     mismatch = own_weights.fit(module, state)
     learned = _learned_by_activations(module)
     mismatch = replace(mismatch, missing=tuple(name for name in mismatch.missing if name not in learned))
-    fitting = {name: tensor for name, tensor in state.items() if name not in set(mismatch.names)}
-    if mismatch and not (partial and fitting):
+    if mismatch:
         raise WeightsError(
             "mismatch",
             {
@@ -174,7 +163,7 @@ def load(
         )
     # What Batch Norm counts its batches with is missing in old files.
     counters = {name: torch.tensor(0) for name in module.state_dict() if name.endswith(own_weights.COUNTER)}
-    module.load_state_dict(counters | fitting, strict=False)
+    module.load_state_dict(counters | dict(state), strict=False)
 
 
 def _learned_by_activations(module: torch.nn.Module) -> set[str]:

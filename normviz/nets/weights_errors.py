@@ -74,6 +74,12 @@ MESSAGES: Final[Mapping[str, str]] = {
     "again.",
     "not_finite": "`{name}` contains values that are NaN or infinite ({count}; tensors with such values: "
     "{tensors}). Nothing can be computed from these. Save the weights of an earlier step of the training.",
+    "float32": "`{name}` holds {received}, and float32, in which it is computed here, ends at {limit}. Scale the "
+    'weights, or trace your own network instead, with nv.trace(model, x).save("run.json").',
+    "not_floating": "`{name}` has the dtype {dtype}: weights are floating numbers, and only Batch Norm's counters are "
+    "not. Save the weights before they are quantized, with .float().",
+    "negative_variance": "`{name}` has negative variances ({count}, the least is {received}): no root can be taken of "
+    "them. Save the weights of an earlier step of the training.",
     "unknown": "The tensors of the file ({count}, the first is `{first}`) fit none of the networks here: "
     '{networks}. Trace your own network instead, with nv.trace(model, x).save("run.json"), and open that '
     "file.",
@@ -85,6 +91,10 @@ MESSAGES: Final[Mapping[str, str]] = {
     "{known}. Choose one of these, or random weights.",
     "not_published": "There are no published weights of {network} with this norm ({norm}), only those for "
     "{known}. Choose one of these, or random weights.",
+    "never_trained": "There are no trained weights of {network}, whatever its norm. Choose other weights of it "
+    "({sources}), or a network with trained ones: {known}.",
+    "never_published": "There are no published weights of {network}, whatever its norm. Choose other weights of it "
+    "({sources}), or a network with published ones: {known}.",
     "no_own": "There is no weight file yet. Upload a .safetensors file, or choose random weights.",
     "unreachable": "`{file}` could not be downloaded: `{address}` does not answer ({reason}). Try again when "
     "there is a connection, or get `{file}` from `{address}` in another way and put it into `{folder}`.",

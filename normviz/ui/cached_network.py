@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 import streamlit as st
 
-from normviz.network_runs import Plan, Run
+from normviz.network_runs import Plan, Run, Training
 from normviz.records import Tensor
 from normviz.ui.cached import keyed
 from normviz.ui.network.shown import Values
@@ -131,23 +131,22 @@ def weights_for(network: str, norm: str) -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=16, **HERE)
-def trained_as(network: str, norm: str) -> tuple[str, int]:
-    """The activation and the side with which the weights trained by this project were trained."""
+def training(network: str, norm: str, weights: str) -> Training | None:
+    """How a network's weights of this source were trained, where that is known."""
     with compute_slot():
-        from normviz.nets.weights import trained_as as read
+        from normviz.nets.weights import training as read
 
-        return read(network, norm)
+        return read(network, norm, weights)
 
 
 @st.cache_data(max_entries=16, **HERE)
 def digits(count: int, seed: int) -> tuple[tuple[Tensor, ...], tuple[str, ...]]:
     """So many of the held-out digits, (8, 8, 3) each, drawn by the seed; and what they are."""
     with compute_slot():
-        from normviz.nets.networks import digit_data
+        from normviz.nets.networks import draw_digits
 
-        images, truth = digit_data("held_out")
-    drawn = np.random.default_rng(seed).permutation(len(images))[:count]
-    return tuple(np.asarray(images[k], np.float32) for k in drawn), tuple(str(int(truth[k])) for k in drawn)
+        images, truth = draw_digits(count, seed)
+    return tuple(images), tuple(str(digit) for digit in truth)
 
 
 @st.cache_data(max_entries=4, **HERE)

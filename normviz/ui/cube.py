@@ -63,13 +63,15 @@ def cube(
     look: str = "",
     limit: float | None = None,
     tools: bool = True,
+    origin: Sequence[int] = (),
 ) -> CubeState:
     """Draw `cubes` and return what the visitor has pinned and how they look at it.
 
     `axes` are the tensor's (name, length) pairs. `colour`: the lit set, all sets, or the values ("before" and
     "after" differ in what the readout calls them). `limit` is the end of the colour scale (give the same one
     before and after); None takes it from the values. `cell` and `look` are applied when they change: feed
-    back what was returned, or what a link says. Raises ValueError when something does not fit `axes`.
+    back what was returned, or what a link says. `origin`, where a part of a tensor is drawn, is its first cell there:
+    the readout counts as the whole tensor does. Raises ValueError when something does not fit `axes`.
     """
     data = payload(
         cubes,
@@ -82,6 +84,7 @@ def cube(
         look=look,
         limit=limit,
         tools=tools,
+        origin=origin,
     )
     result = _component()(key=key, data=data, on_cell_change=_ignore, on_look_change=_ignore)
     return _state(result, axes)

@@ -31,6 +31,7 @@ def payload(
     look: str = "",
     limit: float | None = None,
     tools: bool = True,
+    origin: Sequence[int] = (),
 ) -> dict[str, Any] | bytes:
     """The header alone, or, with values, bytes: header length (uint32), header (JSON), float32 values."""
     check(cubes, axes, arrangement, colour, words)
@@ -51,6 +52,7 @@ def payload(
         "look": valid_look(look),
         "limit": None if limit is None or not math.isfinite(limit) or limit <= 0 else float(limit),
         "tools": tools,
+        "origin": [int(k) for k in origin] or [0] * len(axes),
         "cubes": [_picture(c, blobs) for c in cubes],
     }
     if not blobs:

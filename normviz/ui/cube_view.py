@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from normviz.layouts import Arrangement
+from normviz.measures import MEASURES, measured
 from normviz.records import Tensor
 from normviz.text.lookup import section
 from normviz.ui.choices import Choices
@@ -14,18 +15,6 @@ from normviz.ui.cube_payload import valid_look
 from normviz.ui.pinned import CUBE
 
 COLOURS: tuple[Colour, ...] = ("set", "all", "before", "after")
-#: What the readout names, by what a Spec's sets have in common.
-MEASURES = {
-    "standard": ("mean", "std"),
-    "rms": ("rms",),
-    "unit": ("norm",),
-    "response": ("norm",),
-    "running": (),
-    "direction": ("length",),
-    "renormalized": ("mean", "std"),
-    "mixture": ("mean", "std"),
-    "transferred": ("mean", "std"),
-}
 
 
 def show_cube(
@@ -76,14 +65,5 @@ def cube_of(
 def _measured(c: Choices, x: Tensor, measures: tuple[str, ...]) -> tuple[float, ...] | None:
     if len(c.spec.sets) != 1 or not measures:
         return None
-    box = x[c.spec.sets[0].box(c.shape, c.cell)].astype(np.float64)
-    with np.errstate(invalid="ignore"):  # a NaN or an Inf is meant to be seen here
-        square = float((box**2).mean())
-        by_name = {
-            "mean": float(box.mean()),
-            "std": float(box.std()),
-            "rms": square**0.5,
-            "norm": (square * box.size) ** 0.5,
-            "length": (square * box.size) ** 0.5,
-        }
-    return tuple(by_name[name] for name in measures)
+    numbers = measured(x[c.spec.sets[0].box(c.shape, c.cell)])
+    return tuple(numbers[name] for name in measures)

@@ -31,6 +31,8 @@ BANKS = ("fixed", "seeded")
 #: Uploads are kept as small arrays, not as files: enough for any map shown, and 30 pictures stay below 25 MB.
 SIDE = 256
 MOST = 16
+#: Files of one choice that are looked at, some of which may be no images.
+LOOKED_AT = 4 * MOST
 #: The height and width of the maps that a picture is first shown on.
 PICTURED = 16
 #: How many filters a bank has.
@@ -194,7 +196,9 @@ def decode(c: Choices, files: list) -> tuple[Uploads, list[str], list[str]]:  # 
     read: Uploads = {}
     problems = []
     twice = 0
-    for file in files[:MOST]:
+    for file in files[:LOOKED_AT]:
+        if len(read) == MOST:
+            break
         data = file.getvalue()
         try:
             with compute_slot():
@@ -209,8 +213,9 @@ def decode(c: Choices, files: list) -> tuple[Uploads, list[str], list[str]]:  # 
     if problems:
         problems[-1] += " " + c.say("input.upload_others" if read else "input.upload_stays")
     notes = []
-    if len(files) > MOST:
-        notes.append(c.say("input.upload_most", most=MOST, count=len(files)))
+    used = len(read)
+    if len(files) > MOST and len(files) > used + twice + len(problems):
+        notes.append(c.say("input.upload_most", most=used, count=len(files)))
     if twice:
         notes.append(c.say("input.upload_twice", count=twice))
     return read, problems, notes

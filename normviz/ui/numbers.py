@@ -1,52 +1,12 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and shapes and cells as people and links do."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from normviz.readable import amount, plain, scientific
 
-
-def scientific(value: float) -> str:
-    """A small number with its power of ten, never broken over two lines.
-
-    >>> scientific(2.6e-7).replace(chr(160), " ")
-    '2.6 × 10⁻⁷'
-    >>> scientific(0.0)
-    '0'
-    """
-    if value == 0:
-        return "0"
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "∞"
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}\u00a0×\u00a010{str(int(exponent)).translate(_RAISED)}"
-
-
-def plain(value: float) -> str:
-    """A number with three decimals and a proper minus.
-
-    >>> plain(-1.5)
-    '−1.500'
-
-    What rounds to nothing has no sign:
-
-    >>> plain(-0.0004)
-    '0.000'
-    """
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else ("−∞" if value < 0 else "∞")
-    return f"{value:z.3f}".replace("-", "−")
-
-
-def amount(value: float) -> str:
-    """A difference as people read it: with a power of ten only where it is tiny or huge.
-
-    >>> amount(2.35), amount(0.0), amount(3e-7).replace(chr(160), " ")
-    ('2.350', '0', '3.0 × 10⁻⁷')
-    """
-    return plain(value) if 0.01 <= abs(value) < 1e4 else scientific(value)
+__all__ = ["amount", "in_brackets", "plain", "read_lengths", "scientific", "spoken", "written"]
 
 
 def written(shape: tuple[int, ...]) -> str:

@@ -83,8 +83,8 @@ def show_notes(c: Choices, done: Split, followed: Followed) -> None:
         numbers = {
             "radial": scientific(found.radial),
             "plain": f"{100 * found.plain_most:.0f}",
-            "g": _signed(found.g),
-            "projection": _signed(found.projection),
+            "g": scientific(found.g),
+            "projection": scientific(found.projection),
             "gap": scientific(found.gap),
             "grown": scientific(found.stepped - found.length),
             "predicted": scientific(found.predicted - found.length),
@@ -138,10 +138,6 @@ def _reach(done: Split, difference: float) -> str:
     if math.isnan(difference):
         return "_none"
     return "_partly" if np.isnan(done.w).any() else ""
-
-
-def _signed(value: float) -> str:
-    return scientific(value).replace("-", "−")
 
 
 def show_conventions(c: Choices, source: Source, spec: Spec, setting: cached.Setting) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from normviz.ui.cube import WeightedSet, script
+from normviz.ui.cube import Buffers, WeightedSet, script
 from tests.browser.bare_cube import (
     BATCH,
     FIGURE2,
@@ -163,6 +163,13 @@ def test_values_that_are_not_finite_are_shown_and_break_nothing(bare: Page) -> N
     clean = np.nan_to_num(values, nan=0, posinf=0)
     mount(bare, spec((shared(GROUP),), values=clean, colour="after"))
     assert "not_finite" not in bare.locator(".nv-legend").inner_text()
+
+
+def test_the_readout_of_a_part_counts_as_the_whole_tensor_does(bare: Page) -> None:
+    buffers = Buffers(1, (1.0,) * SHAPE[1], (2.0,) * SHAPE[1])
+    mount(bare, spec((), buffers=buffers, cell=(0, 1, 2, 1), origin=(3, 5, 10, 20)))
+    text = bare.locator(".nv-read").inner_text()
+    assert "(3, 6, 12, 21)" in text and "running_mean[6] = 1.000" in text
 
 
 def test_the_readout_sums_up_the_values_of_the_set(bare: Page) -> None:

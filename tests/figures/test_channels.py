@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normviz.figures import theme
-from normviz.figures.channels import Series, channel_strip, signed
+from normviz.figures.channels import Series, channel_strip
 from normviz.figures.map_grid import blocks, map_grid, sheet
 from normviz.figures.passage import passage
 from normviz.histograms import Histogram
+from normviz.readable import amount
 
 WORDS = {"channel": "Kanal {channel}", "axis": "Kanal", "band": "Band", "dead": "tot", "constant": "fest"}
 PASSAGE = {"before": "vorher", "after": "nachher", "value": "Wert", "bin": "{low}..{high} {count} {share}"}
@@ -192,6 +193,8 @@ def test_what_is_no_map_is_refused() -> None:
         sheet(np.ones(3), axes=("a", "b"), words={"legend": ""}, limit=1.0)
 
 
-def test_numbers_have_a_proper_minus() -> None:
-    assert signed(-1.26e-5) == "−1.3e−5"
-    assert signed(0.0) == "0"
+def test_the_ends_of_a_bin_are_written_as_on_the_page() -> None:
+    figure = passage(None, Histogram.of([-0.25]), words=PASSAGE)
+    assert (
+        figure.data[1].text[0].split()[0] == f"{amount(-0.25)}..{amount(-0.25 + Histogram.of([-0.25]).width)}"
+    )

@@ -48,6 +48,17 @@ def test_every_panel_has_the_layers_own_numbers_by_kind() -> None:
         assert list(unseen.customdata) == list(range(9)) and unseen.marker.opacity == 0
 
 
+def test_of_very_many_layers_a_hover_says_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace, values = blocks(2)
+    texts = []
+    for full in (6, 5):
+        monkeypatch.setattr("normviz.figures.depth.FULL", full)
+        texts.append(panel(lines(trace, (), (), words=ENGLISH, titles={}), "y")[-1].hovertext[5])
+    said = f"{values[5].mean():+.2f} ± {values[5].std():.2f}"
+    assert all("block1.act" in text and said in text for text in texts)
+    assert "dead channels" in texts[0] and "dead channels" not in texts[1]
+
+
 def test_without_a_backward_pass_there_is_no_panel_of_gradients() -> None:
     figure = nv.depth(blocks(2)[0])
     assert not any("gradient" in title for title in titles(figure))

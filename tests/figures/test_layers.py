@@ -205,6 +205,8 @@ def test_the_public_ridge_chooses_and_refuses() -> None:
     assert list(points(nv.ridge(trace, kinds=["conv"])).customdata) == [0, 3]
     assert list(points(nv.ridge(of([np.ones((2, 2))]))).customdata) == [0]
     assert nv.ridge(trace).layout.paper_bgcolor == "#FFFFFF"
+    with pytest.raises(ValueError, match="no layer to draw"):
+        nv.ridge(Trace((), LayerTrace.of("x", "x", [[0.0]])))
     with pytest.raises(ValueError, match="no kind 'convolution'"):
         nv.ridge(trace, kinds=["convolution"])
     with pytest.raises(ValueError, match="of kind pool: there are activation, conv, norm"):

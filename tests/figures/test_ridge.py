@@ -126,7 +126,7 @@ def test_moments_beside_the_row() -> None:
         ridge(made("batch_norm", x), words=WORDS, axes="NC")
     )
     small = texts(ridge(made("batch_norm", x * 1e-6), words=WORDS, axes="NC"))
-    assert any("+2.0e−06 ± 1.0e−06" in t for t in small)
+    assert any("(+2.0 ± 1.0)·10<sup>−6</sup>" in t for t in small)
     assert any("−4.25 ± 0.25" in t for t in texts(ridge(made("batch_norm", x), words=WORDS, axes="NC")))
 
 

@@ -22,7 +22,7 @@ def test_any_values_have_an_axis_with_0_and_ticks_in_order(values: list[float], 
     low, high = axis.range
     places, said = axis.ticks
     assert np.isfinite([low, high]).all() and low < high
-    assert len(places) == len(said) == len(set(said)) <= 8
+    assert len(places) == len(said) == len(set(said)) <= 9
     assert all(a < b for a, b in pairwise(places))
     assert all(low - 1e-6 * (high - low) <= p <= high + 1e-6 * (high - low) for p in places)
     assert log is None or (axis.linear is not None) == log
@@ -63,15 +63,49 @@ def test_it_is_plain_as_far_as_most_rows_reach_where_the_narrow_ones_stay_seen()
     )
 
 
-@pytest.mark.parametrize("axis", [
-    ValueAxis(-2.0, 2.3, 0.01), ValueAxis(-1.5, 1.5, 0.001), ValueAxis(-2.0, 2.3, 0.1), ValueAxis(-1e9, 5e4, 1e-9),
-    ValueAxis(0.0, 30.0, 0.1),
-])  # fmt: skip
-def test_numbers_do_not_touch_on_a_phone(axis: ValueAxis) -> None:
+AXES = {
+    ValueAxis(-5.2, 5.0, 0.1): "−3 −1 −0.1 0 0.1 1 3",
+    ValueAxis(-2.0, 2.3, 0.1): "−1 −0.3 −0.1 0 0.1 0.3 1",
+    ValueAxis(-2.0, 2.3, 0.01): "−1 −0.1 0 0.1 1",
+    ValueAxis(-1.5, 1.5, 0.001): "−1 −0.1 −0.01 0 0.01 0.1 1",
+    ValueAxis(-10.0, 30.0, 0.1): "−10 −3 −1 0 1 3 10 30",
+    ValueAxis(-30.0, 30.0, 1.0): "−30 −10 −3 −1 0 1 3 10 30",
+    ValueAxis(0.0, 30.0, 0.1): "0 0.1 0.3 1 3 10 30",
+    ValueAxis(-1.0, 1e5, 0.1): "−1 0 1 10 100 1000 10^4 10^5",
+    ValueAxis(-4000.0, 4000.0, 0.1): "−1000 −10 0 10 1000",
+    ValueAxis(-1.0, 1.0, 1e-60): "−1 −10^−20 −10^−40 0 10^−40 10^−20 1",
+    ValueAxis(-2.0, 1.0): "−2 −1.5 −1 −0.5 0 0.5 1",
+    ValueAxis(-0.0015, 0.0015): "−0.001 0 0.001",
+    ValueAxis(-1e-4, 3e-5): "−10^−4 −5·10^−5 0",
+}
+
+
+def pixels(text: str) -> float:
+    """As Chromium draws it at 12.5 pixels: a digit is 6.25 wide, a raised one 0.7 of it, a point 3.1."""
+    plain, _, raised = text.replace("</sup>", "").partition("<sup>")
+    points = sum(plain.count(point) for point in ".·")
+    return 6.25 * (len(plain) - points) + 3.1 * points + 4.4 * len(raised)
+
+
+@pytest.mark.parametrize("axis", AXES, ids=str)
+def test_as_many_numbers_stand_on_a_phone_as_do_not_touch(axis: ValueAxis) -> None:
     low, high = axis.range
     places, said = axis.ticks
-    assert min(np.diff(places)) >= 0.14 * (high - low)
-    assert len(said) >= 3 and "0" in said
+    plain = [text.replace("<sup>", "^").replace("</sup>", "") for text in said]
+    assert " ".join(plain) == AXES[axis]
+    wide = [pixels(text) for text in said]
+    for k, gap in enumerate(np.diff(places) * 240 / (high - low)):
+        assert gap >= (wide[k] + wide[k + 1]) / 2 + 4
+
+
+@given(st.floats(-12, 12), st.floats(-12, 12), st.integers(-12, 4))
+def test_numbers_never_touch_on_a_phone(low: float, high: float, linear: int) -> None:
+    axis = ValueAxis(-(10.0**low), 10.0**high, 10.0**linear)
+    start, end = axis.range
+    places, said = axis.ticks
+    wide = [pixels(text) for text in said]
+    for k, gap in enumerate(np.diff(places) * 240 / (end - start)):
+        assert gap >= (wide[k] + wide[k + 1]) / 2 + 3
 
 
 def test_the_spread_is_that_of_the_values_up_to_the_bins() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from normviz.nets.folder import FolderError, Listing, listed, read
+from normviz.nets.folder import FolderError, Listing, is_image, listed, read
 from normviz.nets.images import MAX_BYTES, load_image
 from normviz.nets.networks import prepare
 
@@ -61,6 +61,7 @@ def test_images_are_found_by_their_names_and_sorted_by_their_bytes(folder: Path)
     listing = listed(folder)
     assert names(listing) == NAMES and listing.others == 1
     assert dict(listing.files)["b.png"] == (folder / "b.png").stat().st_size
+    assert all(is_image(name) for name in NAMES) and not is_image("notes.txt")
     assert names(listed(folder, limit=2)) == NAMES[:2]
     assert names(listed(folder, recursive=False)) == tuple(name for name in NAMES if "/" not in name)
     assert [listing.names(k, 4) for k in range(listing.batches(4))] == [NAMES[:4], NAMES[4:8], NAMES[8:]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from normviz.nets.kernel_network import digits
-from normviz.nets.networks import HELD_OUT, digit_data, digit_images, labels, prepare
+from normviz.nets.networks import HELD_OUT, digit_data, draw_digits, labels, prepare
 from normviz.nets.photographs import photograph
 from normviz.networks import NETWORKS
 from tests.strategies import examples
@@ -105,15 +105,16 @@ def test_the_digits_scaling_is_that_of_the_part_to_learn_from() -> None:
 
 
 def test_what_is_shown_is_held_out_and_the_seeds() -> None:
-    held, _ = digit_data("held_out")
-    known = {image.tobytes() for image in held}
-    shown = digit_images(20, seed=3)
-    assert len({image.tobytes() for image in shown}) == 20 and {image.tobytes() for image in shown} <= known
-    assert all(np.array_equal(a, b) for a, b in zip(shown, digit_images(20, seed=3), strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(shown, digit_images(20, seed=4), strict=True))
-    assert all(np.array_equal(a, b) for a, b in zip(shown, digit_images(5, seed=3), strict=False))
+    held, classes = digit_data("held_out")
+    known = {image.tobytes(): digit for image, digit in zip(held, classes, strict=True)}
+    shown, truth = draw_digits(20, seed=3)
+    assert len({image.tobytes() for image in shown}) == 20
+    assert [known[image.tobytes()] for image in shown] == truth.tolist()
+    assert all(np.array_equal(a, b) for a, b in zip(shown, draw_digits(20, seed=3)[0], strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(shown, draw_digits(20, seed=4)[0], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(shown, draw_digits(5, seed=3)[0], strict=False))
     shown[0][:] = 0.5  # nobody else's digits change
-    assert {image.tobytes() for image in digit_images(20, seed=3)} <= known
+    assert {image.tobytes() for image in draw_digits(20, seed=3)[0]} <= known.keys()
 
 
 @pytest.mark.parametrize("count", [0, -1, HELD_OUT + 1])
@@ -121,7 +122,7 @@ def test_more_digits_than_there_are_is_refused(count: int) -> None:
     with pytest.raises(
         ValueError, match=rf"^{count} digits are not to be had: 1 to 360 are held out\. Try 8\.$"
     ):
-        digit_images(count)
+        draw_digits(count)
 
 
 def test_classes_have_names_where_they_are_known() -> None:

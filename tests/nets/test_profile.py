@@ -253,13 +253,15 @@ def test_other_arguments_do_not_take_up_what_was_left(
     passes.stop_at = 3
     assert main(options(folder, out)) == 130
     capsys.readouterr()
-    for more, differs in (
-        (("--mode", "train"), "mode"),
-        (("--limit", "7"), "images"),
-        (("--batch-size", "4", "--norm", "group_norm"), "batch-size, norm"),
+    for more, differs, helps in (
+        (("--mode", "train"), "mode", "finish that one first, write"),
+        (("--limit", "7"), "images", "write"),  # with other images, nothing may ever finish it
+        (("--limit", "7", "--mode", "train"), "images, mode", "write"),
+        (("--batch-size", "4", "--norm", "group_norm"), "batch-size, norm", "finish that one first, write"),
     ):
         assert main(options(folder, out, *more)) == 2
-        assert f"differs in {differs}: " in capsys.readouterr().err
+        said = f"differs in {differs}: {helps} to another --out, or begin anew with --no-resume.\n"
+        assert capsys.readouterr().err.endswith(said)
     passes.seen, passes.stop_at = [], 10**9
     assert main(options(folder, out, "--limit", "7", "--no-resume")) == 0
     assert passes.seen == [0, 1, 2] and load_trace(out).input.shape[0] == 7
@@ -319,6 +321,63 @@ def test_nothing_that_can_be_read_is_one_sentence(tmp_path: Path, capsys: pytest
     (tmp_path / "a.png").touch()
     assert main(options(tmp_path, tmp_path / "t.json")) == 2
     assert "None of the 1 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("processes", [0, 2])
+def test_of_a_folder_without_an_image_nothing_is_left(
+    processes: int, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once it is mended, the same command begins anew."""
+    images, out = tmp_path / "images", tmp_path / "t.json"
+    images.mkdir()
+    for k in range(4 * BATCH):
+        (images / f"{k}.png").touch()
+    run = started(options(images, out), processes)
+    _, errors = run.communicate(timeout=300)
+    assert run.returncode and errors.count(f"None of the {4 * BATCH} files") == 1, errors
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    (images / "0.png").write_bytes((folder / "0 图 ü.png").read_bytes())
+    assert main(options(images, out)) == 0
+    assert "over 1 images" in capsys.readouterr().out
+
+
+def test_without_an_image_so_far_what_is_done_is_kept(
+    folder: Path, tmp_path: Path, passes: Interrupting
+) -> None:
+    """An interrupted run is not at its end: its files that are none were read, and are not read again."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for k in range(BATCH):
+        (images / f"{k}.png").touch()
+    (images / "last.png").write_bytes((folder / "0 图 ü.png").read_bytes())
+    passes.stop_at = 0
+    assert main(options(images, tmp_path / "t.json")) == 130
+    assert sorted(path.name for path in (tmp_path / "t.json.parts").iterdir()) == ["0000.json", "run.json"]
+
+
+@pytest.mark.parametrize("option", ["--out", "--bad"])
+@pytest.mark.parametrize("name", ["images/a.png", "images/deep/b.JPG", "elsewhere.jpeg"])
+def test_an_image_is_not_overwritten(
+    option: str, name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "images").mkdir(exist_ok=True)
+    path.write_bytes(before := (folder / "0 图 ü.png").read_bytes())
+    assert main([*options(tmp_path / "images", tmp_path / "t.json"), option, str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"normviz: {option} {path} would overwrite an image: ") and error.count("\n") == 1
+    free = {"--out": "trace.json", "--bad": "bad.txt"}[option]
+    assert error.endswith(f"such as {path.with_name(free)}.\n") and path.read_bytes() == before
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_an_earlier_trace_is_overwritten(folder: Path, alone: Path, tmp_path: Path) -> None:
+    out, bad = tmp_path / "trace.json", tmp_path / "bad.txt"
+    out.write_text("an earlier one", encoding="utf-8")
+    bad.write_text("an earlier list", encoding="utf-8")
+    assert main(options(folder, out, "--bad", str(bad))) == 0
+    assert content(out) == content(alone) and len(bad.read_text("utf-8").splitlines()) == len(BAD)
 
 
 def test_processes_that_see_other_files_do_not_begin(folder: Path, tmp_path: Path) -> None:

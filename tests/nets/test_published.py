@@ -18,9 +18,9 @@ import torch
 from normviz.nets import download, published
 from normviz.nets.networks import build
 from normviz.nets.published import PUBLISHED, Published
-from normviz.nets.weights import fill
+from normviz.nets.weights import fill, training
 from normviz.nets.weights_errors import MESSAGES, WeightsError
-from normviz.network_runs import Plan
+from normviz.network_runs import Plan, Training
 from normviz.networks import NETWORKS
 from tests.file_server import Server, serve
 
@@ -265,9 +265,7 @@ def test_published_weights_fill_a_network(
     stand_in = replace(entry, megabytes=45.0, sha256=hashlib.sha256(server.body).hexdigest())
     monkeypatch.setattr(published, "PUBLISHED", {"resnet18": stand_in})
     module = build("resnet18", init="none")
-    filled = fill(module, Plan("resnet18", weights="published"))
-    assert (filled.source, filled.file, filled.data, filled.accuracy) == (
-        "published", stand_in.file, "imagenet", stand_in.accuracy)  # fmt: skip
-    assert not filled.mismatch
+    fill(module, Plan("resnet18", weights="published"))
+    assert training("resnet18", "", "published") == Training("relu", 224, stand_in.accuracy)
     for name, tensor in source.state_dict().items():
         assert torch.equal(module.state_dict()[name], tensor), name

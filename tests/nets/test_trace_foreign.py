@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from normviz.nets.trace import trace
 from normviz.traces import Trace
@@ -202,3 +203,62 @@ def test_a_target_is_a_whole_number(target: Any) -> None:
 def test_a_target_needs_classes() -> None:
     with pytest.raises(ValueError, match=r"shape \(2, 0\): a backward pass from a class needs"):
         trace(Does(lambda linear, x: linear(x)[:, :0] * 1), X, target=-1)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_a_packed_sequence_makes_no_layers_of_its_own(kind: type[nn.LSTM] | type[nn.GRU]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = kind(3, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([5, 3]))
+            out, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0])
+            return torch.relu(out)
+
+    found = trace(Net(), torch.randn(5, 2, 3))
+    assert found.error == ""
+    assert [(layer.name, layer.kind) for layer in found.layers] == [
+        ("rnn", "recurrent"),
+        ("relu", "activation"),
+    ]
+
+
+def test_an_exported_module_is_traced_as_what_it_was_exported_from() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(64, 2)
+    ).eval()
+    x = torch.randn(2, 3, 6, 6)
+    mine, exported = trace(net, x), trace(torch.export.export(net, (x,)).module(), x)
+    assert exported.error == ""
+    said = [
+        [(one.op, one.kind, one.shape, one.multiply_adds, one.saturated) for one in t.layers]
+        for t in (mine, exported)
+    ]
+    assert said[0] == said[1] and mine.multiply_adds == exported.multiply_adds > 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: F.conv1d(weight=torch.ones(4, 3, 3), input=x),
+        lambda x: F.scaled_dot_product_attention(attn_mask=torch.zeros(3, 3), query=x, key=x, value=x),
+        lambda x: F.scaled_dot_product_attention(value=x[..., :5], key=x, query=x),
+        lambda x: torch.matmul(other=torch.ones(8, 2), input=x),
+    ],
+)
+def test_names_may_be_written_in_any_order(call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    x = torch.randn(2, 3, 8)
+    with FlopCounterMode(display=False) as counter:
+        call(x)
+    assert trace(Does(lambda linear, x: call(x)), x).multiply_adds == counter.get_total_flops() / 2 > 0
+
+
+@pytest.mark.parametrize("name", ["fliplr", "unfold", "narrow_copy", "adjoint", "positive"])
+def test_views_and_copies_are_no_layers(name: str) -> None:
+    calls = {"unfold": (0, 2, 1), "narrow_copy": (0, 0, 2)}
+    found = trace(
+        Does(lambda linear, x: linear(getattr(x, name)(*calls.get(name, ())).reshape(-1, 3))), X[:3]
+    )
+    assert found.error == "" and ops(found) == [("linear", "linear")]

@@ -12,7 +12,7 @@ import torch
 from normviz.nets import own_weights, train_digits, weights
 from normviz.nets.kernel_network import digits
 from normviz.nets.networks import build
-from normviz.nets.weights import FOLDER, fill, trained_file
+from normviz.nets.weights import FOLDER, fill, trained_file, training
 from normviz.network_runs import Plan
 
 SHIPPED = sorted(FOLDER.glob("*.safetensors"))
@@ -38,11 +38,12 @@ def test_those_of_the_script_are_shipped_and_no_others() -> None:
 def test_the_accuracy_is_what_the_file_says(norm: str) -> None:
     about = own_weights.read_header(trained_file("small_cnn", norm)).metadata
     module = build("small_cnn", norm=norm, init="none")
-    filled = fill(module, Plan("small_cnn", weights="trained", norm=norm))
-    assert not filled.mismatch and filled.data == "digits" and about["norm"] == norm
-    assert filled.correct is not None
-    assert train_digits.count_right(module) == (filled.correct, filled.tested) == (int(about["correct"]), 360)
-    assert about["accuracy"] == f"{filled.correct / 360:.4f}" and filled.accuracy == filled.correct / 360
+    fill(module, Plan("small_cnn", weights="trained", norm=norm))
+    known = training("small_cnn", norm, "trained")
+    assert known is not None and about["norm"] == norm
+    assert (known.activation, known.side) == (about["activation"], 32)
+    assert train_digits.count_right(module) == (known.correct, known.tested) == (int(about["correct"]), 360)
+    assert about["accuracy"] == f"{known.accuracy:.4f}"
     assert {"network", "activation", "seed", "epochs", "script", "torch"} <= about.keys()
     # Enlarged in another way the digits look a little different: nearly as many are right.
     assert by_hand(module) >= 340
@@ -64,10 +65,12 @@ def test_a_short_training(
     file = tmp_path / trained_file("small_cnn", "batch_norm").name
     said = capsys.readouterr().out
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
-    filled = fill(build("small_cnn"), Plan("small_cnn", weights="trained"))
-    assert f"batch_norm: {filled.correct} of 360 held-out digits right" in said and file.name in said
+    fill(build("small_cnn"), Plan("small_cnn", weights="trained"))
+    known = training("small_cnn", "", "trained")
+    assert known is not None
+    assert f"batch_norm: {known.correct} of 360 held-out digits right" in said and file.name in said
     # One epoch is far better than guessing, and another seed makes another network.
-    assert filled.accuracy is not None and filled.accuracy > 0.5
+    assert known.accuracy > 0.5
     train_digits.main(
         ["--norm", "batch_norm", "--epochs", "1", "--seed", "4", "--out", str(tmp_path / "other")]
     )

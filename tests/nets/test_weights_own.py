@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normviz.nets import own_weights, safetensors_file
+from normviz.nets.networks import build
 from normviz.nets.weights_errors import CONVERT, MESSAGES, WeightsError
 from normviz.text.lookup import section
 
@@ -193,11 +194,38 @@ def test_not_a_number_is_named_with_its_tensor() -> None:
     error = refused(safetensors.torch.save(state))
     assert error.code == "not_finite"
     assert error.details == {"name": "second", "count": 2, "tensors": 2}
-    # Finite in double precision is not enough where single precision is computed with.
-    assert (
-        refused(safetensors.torch.save({"a": torch.tensor([1e300], dtype=torch.float64)})).code
-        == "not_finite"
-    )
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "details"),
+    [
+        (
+            {"a": torch.tensor([1e300], dtype=torch.float64)},
+            "float32",
+            {"received": "1e+300", "limit": "3.4e+38"},
+        ),
+        (
+            {"a.running_var": torch.tensor([1.0, -0.5, -2.0])},
+            "negative_variance",
+            {"count": 2, "received": "-2"},
+        ),
+    ],
+)
+def test_finite_numbers_that_nothing_can_be_computed_with_are_refused(
+    state: dict[str, torch.Tensor], code: str, details: dict[str, Any]
+) -> None:
+    error = refused(safetensors.torch.save(state))
+    assert error.code == code and error.details == {"name": next(iter(state)), **details}
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool])
+def test_weights_are_no_whole_numbers_but_counters_are(dtype: torch.dtype) -> None:
+    state = build("small_cnn").state_dict()
+    assert own_weights.identify(state).network == "small_cnn"
+    whole = {name: one.to(dtype) for name, one in state.items()}
+    with pytest.raises(WeightsError, match=str(dtype).removeprefix("torch.")) as caught:
+        own_weights.identify(whole)
+    assert caught.value.code == "not_floating"
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,20 @@ import numpy as np
 import pytest
 
 from normviz.activations import ACTIVATIONS
+from normviz.catalogue import METHODS
+from normviz.nets.own_weights import read_header
+from normviz.nets.published import PUBLISHED
+from normviz.nets.weights import trained_file
 from normviz.network_runs import Plan, Run
 from normviz.networks import NETWORKS
 from normviz.text.lookup import say
 from normviz.traces import LayerTrace, Trace
 from normviz.ui import cached_network
+from normviz.ui.choices import Choices
 from normviz.ui.network import run as run_view
 from normviz.ui.network.answer import around_norms
 from normviz.ui.network.page import VIEWS
-from normviz.ui.network.top import probabilities
+from normviz.ui.network.trained import how_good, otherwise_trained
 from tests.pages.app import CJK, LANGUAGES, errors, fine, link, texts, widget
 from tests.pages.network_view import charts, layers, open_page
 
@@ -127,10 +133,69 @@ def test_it_is_said_where_trained_weights_run_otherwise_than_in_their_training(
     assert said not in texts(random)
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("norm", ["batch_norm", "group_norm"])
+def test_how_good_trained_weights_are_is_said_where_they_run_as_trained(norm: str, lang: str) -> None:
+    about = read_header(trained_file("small_cnn", norm)).metadata
+    correct, tested = int(about["correct"]), int(about["tested"])
+    numbers = {"correct": correct, "tested": tested, "share": f"{100 * correct / tested:.1f} %"}
+    said = say(lang, "network_page.trained_right", **numbers)
+    assert about["correct"] in said and about["tested"] in said
+    at = open_page(lang=lang, norm=norm)
+    assert sum(said in caption.value for caption in at.caption) == 1
+    for other in ({"activation": "sigmoid"}, {"side": "64"}, {"mode": "train"}, {"weights": "random"}):
+        assert said not in texts(open_page(lang=lang, norm=norm, **other)), other
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_how_good_published_weights_are_is_said_where_they_run_as_published(lang: str) -> None:
+    c = Choices(lang, METHODS["batch_norm"], {}, (8, 12, 4, 4), (0, 0, 0, 0), 0, "cpu", "float32", "none")
+    plan = Plan("resnet18", "published")
+    share = f"{100 * PUBLISHED['resnet18'].accuracy:.1f} %"
+    assert how_good(c, plan) == [say(lang, "network_page.published_right", share=share)]
+    assert otherwise_trained(c, plan) == []
+    for other in (replace(plan, activation="gelu"), replace(plan, side=128)):
+        assert how_good(c, other) == [] != otherwise_trained(c, other)
+    for other in (replace(plan, mode="train"), replace(plan, weights="own"), replace(plan, weights="random")):
+        assert how_good(c, other) == [] == otherwise_trained(c, other)
+
+
+def test_a_network_is_shown_with_its_paper() -> None:
+    paper = NETWORKS["resnet18"].paper
+    assert paper is not None and NETWORKS["small_cnn"].paper is None
+    assert paper.url in texts(open_page(network="resnet18"))
+    assert "arxiv" not in texts(open_page())
+
+
 def test_random_weights_are_called_random() -> None:
     at = open_page(weights="random")
     assert [box.value for box in at.warning] == [say("en", "network_page.top_random")]
     assert not open_page().warning
+
+
+@pytest.mark.parametrize(
+    ("choices", "notes"),
+    [
+        ({}, "confident"),
+        ({"weights": "random"}, ""),
+        ({"mode": "train"}, "train_batch train_choose"),
+        ({"mode": "train", "norm": "group_norm"}, ""),
+        (
+            {"mode": "train", "network": "alexnet", "norm": "group_norm", "input": "photo"},
+            "train_dropout train_choose",
+        ),
+    ],
+)
+def test_what_is_said_of_the_probabilities_is_true_of_this_run(choices: dict[str, str], notes: str) -> None:
+    said = texts(open_page(**choices))
+    for note in ("confident", "train_batch", "train_dropout", "train_choose"):
+        assert (say("en", f"network_page.top_{note}") in said) == (note in notes.split()), note
+
+
+@pytest.mark.parametrize(("weights", "own"), [("trained", True), ("random", False)])
+def test_two_norms_with_trained_weights_differ_in_these_too(weights: str, own: bool) -> None:
+    at = open_page(view="two", weights=weights)
+    assert (say("en", "network_page.with_own_weights") in texts(at)) == own
 
 
 @pytest.mark.parametrize("side", [64, 96])
@@ -261,17 +326,6 @@ def test_published_weights_are_fetched_only_when_asked(
     (sentence,) = errors(at)
     assert "resnet18-f37072fd.pth" in sentence and str(tmp_path) in sentence and asked
     assert charts(at)
-
-
-def test_probabilities_of_scores() -> None:
-    scores = np.random.default_rng(0).normal(size=(5, 7)) * 50
-    powers = np.exp(scores - scores.max())
-    np.testing.assert_allclose(probabilities(scores).sum(1), 1)
-    np.testing.assert_allclose(
-        probabilities(scores / 50), np.exp(scores / 50) / np.exp(scores / 50).sum(1)[:, None]
-    )
-    assert (probabilities(scores).argmax(1) == powers.argmax(1)).all()
-    assert np.isnan(probabilities(np.array([[np.nan, 1.0]]))).all()
 
 
 def test_only_so_much_is_kept_of_weights() -> None:

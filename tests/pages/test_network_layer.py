@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import normviz as nv
+from normviz import layer_check
+from normviz.figures import passage
+from normviz.readable import amount
+from normviz.text.lookup import say
 from normviz.traces import INPUT, LayerTrace, Trace
+from normviz.ui.network import layer_maps
 from normviz.ui.network.shown import Shown
 from tests.pages.app import fine, texts, widget
 
@@ -113,6 +119,28 @@ def test_a_name_from_anybodys_file_is_no_markup() -> None:
     object.__setattr__(made.layers[0], "name", "[x](http://odd) **b** `c` __d__ <i> $e$ :red[f]")
     at = opened(made.shown(opened=True))
     assert at.subheader[0].value == "`` [x](http://odd) **b** `c` __d__ <i> $e$ :red[f] ``"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [("conv", "maps_note"), ("softmax", "rows_note"), ("tokens", "sheet_note"), ("attention", "heads_note")],
+)
+def test_the_notes_say_how_much_is_covered(kind: str, note: str, lang: str) -> None:
+    made = KINDS[kind]
+    at = opened(made.shown(), len(made.layers) - 1, lang=lang)
+    # Each is said as the pictures have it, and not as the words happen to.
+    for key, cover in ((note, layer_maps.COVER), ("passage_note", passage.COVER)):
+        assert "{cover}" in say(lang, f"network_layer.{key}")
+        assert f"{100 * cover:g} %" in texts(at)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_too_few_values_are_said_with_how_many_images_are_needed(lang: str) -> None:
+    few = Pass(maps(layer_check.FEWEST - 1, 6)).norm("batch_norm", running=(np.zeros(6), np.ones(6)))
+    said = say(lang, "layer_cube.check_few", fewest=layer_check.FEWEST)
+    assert str(layer_check.FEWEST) in said
+    assert said in [box.value for box in opened(few.shown(), lang=lang).caption]
 
 
 def test_chinese_is_spoken_too() -> None:
@@ -224,6 +252,13 @@ def test_dead_channels_are_marked() -> None:
     assert names(opened(Pass(x).then("relu", x).shown())) == ["c 0", "c 1", "c 2 dead", "c 3"]
 
 
+def test_a_channels_numbers_are_written_as_the_layers_are() -> None:
+    made = KINDS["conv"]
+    x = made.arrays[0][:, 1].astype(np.float64)
+    said = f"channel 1: μ {amount(x.mean())}, σ {amount(x.std())}"
+    assert said in json.dumps(grid(opened(made.shown())), ensure_ascii=False)
+
+
 def test_turning_pages_and_images_computes_only_what_is_new() -> None:
     made = Pass(maps(3, 100, 12, 12)).norm("batch_norm")
     shown = made.shown()
@@ -251,3 +286,21 @@ def test_of_a_large_output_only_the_images_there_are_can_be_chosen() -> None:
 def test_a_bad_link_shows_the_layer_as_it_is(bad: dict[str, str]) -> None:
     at = opened(KINDS["batch norm"].shown(), 0, **bad)
     assert not at.error
+
+
+@pytest.mark.parametrize("method", ["batch_norm", "batch_norm_eval", "layer_norm", "instance_norm"])
+def test_a_norm_opens_where_there_are_values_of_fewer_images_than_are_drawn(method: str) -> None:
+    made = Pass(maps(7, 16, 20, 20)).norm(method, running=(np.ones(16), np.full(16, 2.0)))
+    shown = made.shown()
+    at = opened(replace(shown, values=lambda number: made.arrays[number][:2]))
+    (drawn,) = cubes(at)
+    assert drawn is not None and "n 0–1" in texts(at)
+
+
+def test_a_negative_variance_from_a_file_is_shown_as_it_is() -> None:
+    x = maps(2, 3, 4, 4)
+    with np.errstate(invalid="ignore"):
+        y = x / np.sqrt(np.float32(-1.0))
+    made = Pass(x).then("batch_norm", y, method="batch_norm_eval", running=(np.zeros(3), -np.ones(3)))
+    at = opened(made.shown())
+    assert "σ = NaN" in texts(at)

@@ -57,6 +57,23 @@ def test_layers_are_chosen_by_kind_and_by_stage() -> None:
     assert numbers(nothing) == numbers(at) and not nothing.query_params
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_of_many_layers_the_first_are_drawn_and_the_page_says_so(
+    lang: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("normviz.ui.network.rows.MOST", 4)
+    at = show("ridge", lang)
+    assert numbers(at) == [1, 2, 4, 5]
+    assert any("4" in caption.value and "10" in caption.value for caption in at.caption)
+    menu = at.selectbox[-1]
+    assert len(menu.options) == 10, "every layer can be opened"
+    assert numbers(show("ridge", lang, stage="block3")) == [10, 11]
+    two = show("two", lang)
+    assert len(json.loads(two.get("plotly_chart")[1].proto.spec)["data"][-1]["customdata"]) == 4
+    monkeypatch.setattr("normviz.ui.network.rows.MOST", 10)
+    assert len(show("ridge", lang).caption) == len(at.caption) - 1
+
+
 def test_a_layer_is_opened_by_menu_and_buttons_and_is_in_the_link() -> None:
     at = show("ridge")
     menu = at.selectbox[-1]

@@ -1,7 +1,8 @@
 """The networks of :mod:`normviz.networks` as modules, their random weights and their inputs.
 
 >>> net = build("small_cnn", norm="group_norm", activation="gelu")
->>> net(prepare(digit_images(3), "small_cnn")).shape
+>>> images, digits = draw_digits(3)
+>>> net(prepare(images, "small_cnn")).shape
 torch.Size([3, 10])
 """
 
@@ -16,7 +17,7 @@ from torch import nn
 
 from normviz.nets.networks.alexnet import AlexNet, AlexNetTorchvision
 from normviz.nets.networks.initialization import check_scheme, initialize
-from normviz.nets.networks.inputs import HELD_OUT, digit_data, digit_images, prepare
+from normviz.nets.networks.inputs import HELD_OUT, digit_data, draw_digits, prepare
 from normviz.nets.networks.parts import Parts, allocate
 from normviz.nets.networks.patch_transformer import PatchTransformer
 from normviz.nets.networks.resnet import PLANS, ResNet
@@ -24,7 +25,7 @@ from normviz.nets.networks.small import MLP, SmallCNN
 from normviz.nets.networks.vgg import CONVS, VGG
 from normviz.networks import Network, network
 
-__all__ = ["HELD_OUT", "build", "digit_data", "digit_images", "initialize", "labels", "prepare"]
+__all__ = ["HELD_OUT", "build", "digit_data", "draw_digits", "initialize", "labels", "prepare"]
 
 Definition = Callable[[Network, Parts, int], nn.Module]
 

@@ -60,13 +60,15 @@ def digit_data(part: Part) -> tuple[list[Image], npt.NDArray[np.int64]]:
     return list(np.repeat(grey[..., None], 3, axis=-1)), classes[here].numpy().copy()
 
 
-def digit_images(count: int, seed: int = 0) -> list[Image]:
-    """So many held-out digits, different ones, as images (8, 8, 3); the seed decides which.
+def draw_digits(count: int, seed: int = 0) -> tuple[list[Image], npt.NDArray[np.int64]]:
+    """So many held-out digits, different ones, as :func:`digit_data` gives them; the seed decides which.
 
-    >>> [image.shape for image in digit_images(2)]
-    [(8, 8, 3), (8, 8, 3)]
+    >>> images, classes = draw_digits(2)
+    >>> [image.shape for image in images], classes.shape
+    ([(8, 8, 3), (8, 8, 3)], (2,))
     """
     if not 1 <= count <= HELD_OUT:
         raise ValueError(f"{count} digits are not to be had: 1 to {HELD_OUT} are held out. Try 8.")
-    images, _ = digit_data("held_out")
-    return [images[number] for number in np.random.default_rng(seed).permutation(HELD_OUT)[:count]]
+    images, classes = digit_data("held_out")
+    drawn = np.random.default_rng(seed).permutation(HELD_OUT)[:count]
+    return [images[number] for number in drawn], classes[drawn]

@@ -6,15 +6,12 @@ import math
 
 from normviz.figures.entries import share
 from normviz.findings import findings
-from normviz.layer_kinds import KINDS
 from normviz.traces import Trace
 from normviz.ui.choices import Choices
 from normviz.ui.literal import code, literal
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import scientific
 from normviz.ui.parts import head
-
-NORM, ACTIVATION = KINDS[2], KINDS[3]
 
 
 def show_head(c: Choices, shown: Shown | None) -> None:
@@ -27,7 +24,7 @@ def show_head(c: Choices, shown: Shown | None) -> None:
         last = literal(trace.layers[-1].name) if trace.layers else "–"
         head(
             c.say("network_page.title_ended", layers=len(trace.layers), last=last),
-            c.say("network_page.lead_ended", reason=code(trace.error)),
+            code(trace.error),
         )
         return
     head(_title(c, trace), _lead(c, shown))
@@ -49,7 +46,7 @@ def around_norms(trace: Trace) -> tuple[list[float], list[float]]:
     before, after = [], []
     for layer in trace.layers:
         source = trace.source(layer)
-        if layer.kind == NORM and source is not None and source.finite and layer.finite:
+        if layer.kind == "norm" and source is not None and source.finite and layer.finite:
             before.append(source.std)
             after.append(layer.std)
     return before, after
@@ -75,7 +72,7 @@ def _range(c: Choices, values: list[float]) -> str:
 
 def _lead(c: Choices, shown: Shown) -> str:
     trace = shown.trace
-    active = [layer for layer in trace.layers if layer.kind == ACTIVATION]
+    active = [layer for layer in trace.layers if layer.kind == "activation"]
     zeros, count = sum(layer.zeros for layer in active), sum(layer.count for layer in active)
     found = findings(trace)
     numbers = {

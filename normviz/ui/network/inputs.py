@@ -112,7 +112,7 @@ def sample(c: Choices, kind: str, *, second: bool = False) -> Images:
     )
     chosen = PHOTOGRAPHS if photo == "both" else (photo,)
     names = tuple(c.say(f"input.{key}") for key in chosen)
-    about = c.say("network_page.about_photo", names=c.say("network_page.and").join(names))
+    about = c.say("network_page.and").join(names)
     return Images("photo", f"photo.{photo}", photographs(chosen), names, about)
 
 

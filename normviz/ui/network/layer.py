@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from normviz.figures.channels import Series, channel_strip
-from normviz.figures.passage import passage
+from normviz.figures.passage import COVER, passage
 from normviz.figures.theme import AFTER, AFTER_FILL, BEFORE, BEFORE_FILL
 from normviz.text.lookup import section
 from normviz.traces import INPUT, LayerTrace
@@ -52,7 +52,10 @@ def show_passage(c: Choices, source: LayerTrace | None, layer: LayerTrace) -> No
     before = source.histogram if source else None
     figure = passage(before, layer.histogram, words=section(c.lang, "layer_passage"))
     chart(figure, "layer-passage")
-    said = [c.say("network_layer.passage_note", width=f"{layer.histogram.width:g}")] if layer.finite else []
+    said = []
+    if layer.finite:
+        numbers = {"width": f"{layer.histogram.width:g}", "cover": f"{100 * COVER:g}"}
+        said.append(c.say("network_layer.passage_note", **numbers))
     if any(note.text == "↑" for note in figure.layout.annotations):
         said.append(c.say("network_layer.passage_cut"))
     if len(layer.inputs) > 1 and source is not None:

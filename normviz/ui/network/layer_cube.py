@@ -9,9 +9,10 @@ import numpy as np
 import streamlit as st
 
 from normviz.formula import latex
-from normviz.layer_check import Agreement, NormPart
-from normviz.layer_sets import LayerSets, intervals, layer_sets, of_channels, part
+from normviz.layer_check import FEWEST, Agreement, NormPart
+from normviz.layer_sets import Box, LayerSets, intervals, layer_sets, of_channels, part
 from normviz.layouts import ARRANGEMENTS, Arrangement, front_cell
+from normviz.measures import MEASURES, measures
 from normviz.text.lookup import section
 from normviz.traces import LayerTrace
 from normviz.ui import cached_layer
@@ -19,10 +20,9 @@ from normviz.ui.choices import Choices
 from normviz.ui.controls import pick, remember, remembered
 from normviz.ui.cube import Buffers, Colour, Cube, WeightedSet, cube, cube_state, limit_of
 from normviz.ui.cube_payload import valid_look
-from normviz.ui.cube_view import COLOURS, MEASURES
-from normviz.ui.network.layer_head import signed
+from normviz.ui.cube_view import COLOURS
 from normviz.ui.network.shown import Shown
-from normviz.ui.numbers import in_brackets, read_lengths, scientific, spoken, written
+from normviz.ui.numbers import amount, in_brackets, read_lengths, scientific, spoken, written
 from normviz.ui.parts import checked, rounding
 from normviz.ui.pinned import news
 
@@ -47,7 +47,7 @@ def show_sets(c: Choices, shown: Shown, number: int) -> None:
     with left:
         cell = _cube(c, layer, found, values)
     with right.container(key="nv-rail"):
-        _counts(c, found, cell)
+        _counts(c, found, values, cell)
         st.latex(latex(found.spec, layout="".join(found.axes)), width="content")
         if values is not None:
             _numbers(c, found, values, cell)
@@ -55,9 +55,14 @@ def show_sets(c: Choices, shown: Shown, number: int) -> None:
     st.caption(c.prose(list(_notes(c, found, values))))
 
 
+def _box(found: LayerSets, values: NormPart | None) -> Box:
+    """The part of the layer that is drawn; of a large one there may be values of the first images only."""
+    return part(found) if values is None else values.box
+
+
 def _cube(c: Choices, layer: LayerTrace, found: LayerSets, values: NormPart | None) -> Cell:
     """Draw it; the pinned cell, counted from the part's corner."""
-    box = part(found)
+    box = _box(found, values)
     lengths = tuple(stop - start for start, stop in box)
     axes = tuple(zip(found.axes, lengths, strict=True))
     colours = tuple(k for k in COLOURS if k not in ("before", "after") or values is not None)
@@ -81,6 +86,7 @@ def _cube(c: Choices, layer: LayerTrace, found: LayerSets, values: NormPart | No
         cell=cell,
         look=look,
         limit=max(limits) if colour in tensors else None,
+        origin=tuple(start for start, _ in box),
     )
     remember("llook", look, "")
     return cell
@@ -89,12 +95,12 @@ def _cube(c: Choices, layer: LayerTrace, found: LayerSets, values: NormPart | No
 def _picture(
     layer: LayerTrace, found: LayerSets, values: NormPart | None, colour: Colour, cell: Cell
 ) -> Cube:
-    box = part(found)
+    box = _box(found, values)
     whole = all(interval == (0, n) for interval, n in zip(box, found.shape, strict=True))
     shown = None if values is None else {"before": values.before, "after": values.after}.get(colour)
     # The browser would sum up the part, and a part's mean is not the layer's.
-    measures = MEASURES[found.spec.outcome] if whole or shown is None else ()
-    numbers = None if values is None or not measures else _measured(found, values, cell)
+    names = MEASURES[found.spec.outcome] if whole or shown is None else ()
+    numbers = None if values is None or not names else _measured(found, values, cell)
     buffers = None
     if not found.spec.sets and (read := of_channels(found, layer.running, box)) is not None:
         buffers = Buffers(found.axes.index("C"), tuple(map(float, read[0])), tuple(map(float, read[1])))
@@ -102,11 +108,11 @@ def _picture(
     return Cube(
         key=found.method.key,
         sets=tuple(WeightedSet(cut[k], one.weight) for k, one in enumerate(found.spec.parts)),
-        measures=measures,
+        measures=names,
         partition=all(shared.is_partition(found.shape) for shared in found.spec.sets),
         buffers=buffers,
         values=shown,
-        pinned=None if numbers is None else tuple(numbers[name] for name in measures),
+        pinned=None if numbers is None else tuple(numbers[name] for name in names),
     )
 
 
@@ -114,11 +120,8 @@ def _measured(found: LayerSets, values: NormPart, cell: Cell) -> dict[str, float
     """What a cell is normalized with, of its whole set in the layer, by the cube's names for it."""
     if values.mean is None or values.second is None:
         return None
-    mean, second = _at(values.mean, cell), _at(values.second, cell)
-    root = second**0.5
     size = found.spec.sets[0].size(found.shape, _in_layer(values, cell)) if found.spec.sets else 1
-    length = (second * size) ** 0.5
-    return {"mean": mean, "std": root, "rms": root, "norm": length, "length": length}
+    return measures(_at(values.mean, cell), _at(values.second, cell), size)
 
 
 def _at(each: np.ndarray, cell: Cell) -> float:
@@ -161,10 +164,10 @@ def _cell(axes: Axes, arranged: Arrangement) -> Cell:
     return remember("lcell", kept, nothing, written=written(kept)) or front
 
 
-def _counts(c: Choices, found: LayerSets, cell: Cell) -> None:
+def _counts(c: Choices, found: LayerSets, values: NormPart | None, cell: Cell) -> None:
     spec = found.spec
     with st.container(horizontal=True, gap="medium", key="nv-counts"):
-        corner = [start for start, _ in part(found)]
+        corner = [start for start, _ in _box(found, values)]
         at = tuple(a + i for a, i in zip(corner, cell, strict=True))
         sizes = [f"{shared.size(found.shape, at):,}" for shared in spec.sets] or ["0"]
         label = "sets" if spec.outcome == "standard" else "sets_other"
@@ -176,19 +179,19 @@ def _numbers(c: Choices, found: LayerSets, values: NormPart, cell: Cell) -> None
     """The pinned cell's own numbers and those of its set, in the layer's own count."""
     names = ", ".join(axis.lower() for axis in found.axes)
     said: dict[str, Any] = {"axes": names, "cell": in_brackets(_in_layer(values, cell))}
-    after = signed(float(values.after[cell]))
+    after = amount(float(values.after[cell]))
     if values.before is None:
         st.markdown(c.say("layer_cube.after_only", after=after, **said))
         return
-    lines = [c.say("layer_cube.passed", before=signed(float(values.before[cell])), after=after, **said)]
+    lines = [c.say("layer_cube.passed", before=amount(float(values.before[cell])), after=after, **said)]
     numbers = _measured(found, values, cell)
     if numbers is not None and values.divisor is not None:
         signs = {"mean": "μ", "std": "σ", "rms": "rms", "norm": "‖x‖", "length": "‖v‖"}
-        measures = MEASURES[found.spec.outcome] or ("mean", "std")
-        told = ", ".join(f"{signs[name]} = {signed(numbers[name])}" for name in measures)
+        shown = MEASURES[found.spec.outcome] or ("mean", "std")
+        told = ", ".join(f"{signs[name]} = {amount(numbers[name])}" for name in shown)
         kinds = {"running": "read", "mixture": "mixture", "renormalized": "renormalized"}
         key = kinds.get(found.spec.outcome, "statistics")
-        lines.append(c.say(f"layer_cube.{key}", numbers=told, divisor=signed(_at(values.divisor, cell))))
+        lines.append(c.say(f"layer_cube.{key}", numbers=told, divisor=amount(_at(values.divisor, cell))))
     st.markdown(c.prose(lines))
 
 
@@ -197,7 +200,7 @@ def _agreement(c: Choices, values: NormPart) -> None:
     found = values.agreement
     with st.container(key="nv-check", gap="xsmall"):
         if not isinstance(found, Agreement):
-            st.caption(c.say(f"layer_cube.check_{found}"))
+            st.caption(c.say(f"layer_cube.check_{found}", fewest=FEWEST))
             return
         far = not found.difference <= rounding("float32", values.after)
         learned = found.weight is not None or found.bias is not None
@@ -208,14 +211,14 @@ def _agreement(c: Choices, values: NormPart) -> None:
         }
         yes = c.say("layer_cube.fits" if learned else "layer_cube.equal", **said)
         if found.weight is not None:
-            low, high = signed(float(found.weight.min())), signed(float(found.weight.max()))
+            low, high = amount(float(found.weight.min())), amount(float(found.weight.max()))
             yes = c.prose([yes, c.say("layer_cube.gamma", low=low, high=high)])
         checked(not (found.disagreements or far), yes, c.say("layer_cube.apart", **said))
 
 
 def _notes(c: Choices, found: LayerSets, values: NormPart | None) -> list[str]:
     """Which part of the layer is drawn, and what its numbers are of."""
-    box = part(found)
+    box = _box(found, values)
     if all(limits == (0, n) for limits, n in zip(box, found.shape, strict=True)):
         notes = [c.say("layer_cube.whole", shape=spoken(found.shape))]
     else:

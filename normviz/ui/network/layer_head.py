@@ -72,27 +72,18 @@ def metrics(c: Choices, layer: LayerTrace) -> Iterator[tuple[str, str]]:
         return c.say(f"network_layer.{key}")
 
     for key, value in (("mean", layer.mean), ("std", layer.std), ("min", layer.min), ("max", layer.max)):
-        yield named(key), signed(value)
+        yield named(key), amount(value)
     if layer.finite:
-        yield named("zeros"), share(layer.zeros / layer.finite)
-        yield named("negatives"), share(layer.negatives / layer.finite)
+        yield named("zeros"), share(layer.zeros_share)
+        yield named("negatives"), share(layer.negatives_share)
         if layer.saturated is not None:
-            yield named("saturated"), share(layer.saturated / layer.finite)
+            yield named("saturated"), share(layer.saturated_share)
     if layer.channels > 1:
         yield named("dead"), f"{layer.dead_channels:,} / {layer.channels:,}"
     if layer.nonfinite:
         yield named("nonfinite"), f"{layer.nonfinite:,}"
     if layer.gradient is not None:
-        yield named("gradient"), signed(layer.gradient)
-
-
-def signed(value: float) -> str:
-    """A number as people read it, with a proper minus.
-
-    >>> signed(-0.0065).replace(chr(160), " "), signed(float("nan"))
-    ('−6.5 × 10⁻³', 'NaN')
-    """
-    return amount(value).replace("-", "−")
+        yield named("gradient"), amount(layer.gradient)
 
 
 def share(value: float) -> str:

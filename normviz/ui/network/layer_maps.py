@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from normviz.figures.channels import signed
 from normviz.figures.map_grid import FINE, NARROW, map_grid, sheet
 from normviz.histograms import Histogram
 from normviz.records import Tensor
@@ -18,6 +17,7 @@ from normviz.ui.controls import number as pick_number
 from normviz.ui.controls import pick
 from normviz.ui.fitted import show_fitted
 from normviz.ui.network.shown import Shown
+from normviz.ui.numbers import amount
 from normviz.ui.parts import chart
 
 #: Maps on one page, columns of a sheet, and rows of one.
@@ -25,8 +25,9 @@ PAGE, FEATURES, ROWS = 48, 2048, 256
 #: Products of matrices, one for each head.
 MATRICES = ("matmul", "einsum")
 SORTS = ("index", "variance")
-#: The share of the values within the colour scale.
+#: The share of the values within the colour scale, and how the notes say it.
 COVER = 0.995
+COVERED = {"cover": f"{100 * COVER:g}"}
 
 
 def show_maps(c: Choices, shown: Shown, number: int) -> None:
@@ -43,17 +44,12 @@ def show_maps(c: Choices, shown: Shown, number: int) -> None:
 
 
 def scale(histogram: Histogram) -> float:
-    """The end of the colour scale: 99.5 % of the values are within it.
+    """The end of the colour scale: the share ``COVER`` of the values is within it.
 
     >>> scale(Histogram.of([0.0, 0.5, -1.0]))
     1.0
     """
-    if not histogram.total:
-        return 1.0
-    far = np.maximum(np.abs(histogram.edges[:-1]), np.abs(histogram.edges[1:]))
-    order = np.argsort(far)
-    share = np.cumsum(histogram.counts[order]) / histogram.total
-    return float(far[order[int(np.searchsorted(share, COVER))]]) or 1.0
+    return histogram.reach(COVER) or 1.0
 
 
 def _maps(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
@@ -89,7 +85,7 @@ def _maps(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
         "h": maps.shape[1],
         "w": maps.shape[2],
     }
-    notes = [c.say(f"network_layer.{note}", **said)]
+    notes = [c.say(f"network_layer.{note}", **said, **COVERED)]
     if max(maps.shape[1:]) > FINE:
         notes.append(c.say("network_layer.maps_blocks"))
     st.caption(c.prose(notes))
@@ -108,16 +104,16 @@ def _tokens(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
         first = _page(c, layer.shape[2], FEATURES)
     rows, columns = ("tokens", "features") if last else ("channels", "positions")
     _sheet(c, layer, cached_layer.image(shown, number, index), rows, columns, first)
-    st.caption(
-        c.say("network_layer.sheet_note", image=index + 1, rows=layer.shape[1], columns=layer.shape[2])
-    )
+    said = {"image": index + 1, "rows": layer.shape[1], "columns": layer.shape[2]}
+    st.caption(c.say("network_layer.sheet_note", **said, **COVERED))
 
 
 def _rows(c: Choices, shown: Shown, number: int, layer: LayerTrace) -> None:
     st.subheader(c.say("network_layer.rows"), anchor=False)
     first = _page(c, layer.shape[1], FEATURES)
     _sheet(c, layer, cached_layer.sheet(shown, number, ROWS), "images", "features", first)
-    st.caption(c.say("network_layer.rows_note", rows=layer.shape[0], columns=f"{layer.shape[1]:,}"))
+    said = {"rows": layer.shape[0], "columns": f"{layer.shape[1]:,}"}
+    st.caption(c.say("network_layer.rows_note", **said, **COVERED))
 
 
 def _sheet(
@@ -158,10 +154,9 @@ def _page(c: Choices, count: int, page: int) -> int:
 
 
 def _name(layer: LayerTrace, channel: int, dead: str) -> str:
-    nothing = layer.channel_mean[channel] == 0 == layer.channel_var[channel]
-    return f"<i>c</i> {channel}" + (f" <b>{dead}</b>" if nothing else "")
+    return f"<i>c</i> {channel}" + (f" <b>{dead}</b>" if layer.dead_mask[channel] else "")
 
 
 def _hover(layer: LayerTrace, channel: int, said: str) -> str:
     mean, std = float(layer.channel_mean[channel]), float(layer.channel_var[channel] ** 0.5)
-    return said.format(channel=channel, mean=signed(mean), std=signed(std))
+    return said.format(channel=channel, mean=amount(mean), std=amount(std))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
 from normviz.figures.channels import Series, channel_strip
 from normviz.figures.theme import SET, VERMILLION, clear
+from normviz.finding_norms import initial
 from normviz.layer_sets import layer_sets
 from normviz.running import distance
 from normviz.text.lookup import section
@@ -56,6 +56,6 @@ def show_running(c: Choices, shown: Shown, number: int) -> None:
         mode = "corrected" if found.spec.corrected else "train" if found.spec.sets else "eval"
     said.append(c.say(f"layer_running.{mode}"))
     st.markdown(c.prose(said))
-    if np.array_equal(mean, np.zeros_like(mean)) and np.array_equal(var, np.ones_like(var)):
+    if initial(layer):
         st.caption(c.say("layer_running.fresh"))
     st.caption(c.say("layer_running.note"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -23,7 +23,8 @@ from normviz.ui.network.run import EARLIER, STOPPED, obtain, shown_of
 from normviz.ui.network.second import Second, choose_second, compare_trace
 from normviz.ui.network.shown import Shown
 from normviz.ui.network.table import show_files, show_table
-from normviz.ui.network.top import otherwise_trained, show_top
+from normviz.ui.network.top import show_top
+from normviz.ui.network.trained import how_good, otherwise_trained
 from normviz.ui.parts import choose, controls, head
 
 VIEWS = ("ridge", "depth", "layer", "two", "table")
@@ -132,10 +133,13 @@ def _label(c: Choices, plan: Plan, images: Images) -> str:
 
 
 def _network(c: Choices, network: str) -> str:
-    """What the network is, and what it makes of an image."""
+    """What the network is, what it makes of an image, and its paper."""
+    row = NETWORKS[network]
     words = {"network": c.say(f"network.{network}"), "what": c.say(f"network_what.{network}")}
-    given = NETWORKS[network].labels or "none"
-    return c.prose([c.say("network_page.network_is", **words), c.say(f"network_input.{given}")])
+    said = [c.say("network_page.network_is", **words), c.say(f"network_input.{row.labels or 'none'}")]
+    if row.paper is not None:
+        said.append(c.say("cube_page.paper", **asdict(row.paper)))
+    return c.prose(said)
 
 
 def _about(c: Choices, shown: Shown, images: Images | None = None, plan: Plan | None = None) -> str:
@@ -145,7 +149,7 @@ def _about(c: Choices, shown: Shown, images: Images | None = None, plan: Plan | 
     said = [trace_caption(c, shown)]
     if images is not None:
         said.append(c.say("network_page.input_was", about=images.about))
-        said += otherwise_trained(c, plan) if plan else []
+        said += how_good(c, plan) + otherwise_trained(c, plan) if plan else []
     return c.prose(said)
 
 

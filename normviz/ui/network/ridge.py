@@ -14,11 +14,9 @@ from normviz.traces import Trace
 from normviz.ui.choices import Choices
 from normviz.ui.controls import pick
 from normviz.ui.network.about import model_name
-from normviz.ui.network.opening import opened, pick_layer
-from normviz.ui.network.rows import show_reading, show_rows
+from normviz.ui.network.opening import pick_layer
+from normviz.ui.network.rows import first_rows, show_reading, show_rows
 from normviz.ui.network.shown import Shown
-
-__all__ = ["opened", "show_ridge"]
 
 #: What is drawn at first, and all of it.
 CHANGES, ALL = "changes", "all"
@@ -39,12 +37,16 @@ def show_ridge(c: Choices, shown: Shown) -> list[int]:
             joint = _pick(c, "heights", {"row": False, "joint": True})
         pick_layer(c, shown, numbers, "ridge")
     drawn = layer_ridge(
-        shown.trace, groups, words=section(c.lang, "layers_figure"), log=log, joint=bool(joint)
+        shown.trace, first_rows(groups), words=section(c.lang, "layers_figure"), log=log, joint=bool(joint)
     )
     if not drawn.numbers:
         st.info(c.say("network_view.none_of_kind"), icon=":material/info:")
         return numbers
     alt = c.say("network_view.ridge_alt", rows=len(drawn.numbers), model=model_name(c, shown.trace))
+    if len(drawn.numbers) < len(numbers):
+        st.caption(
+            c.say("network_view.ridge_first", count=f"{len(drawn.numbers):,}", all=f"{len(numbers):,}")
+        )
     show_rows(shown, drawn, f"ridge-{shown.key}", alt)
     show_reading(c, drawn, joint=bool(joint))
     return numbers

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -16,11 +17,28 @@ from normviz.ui.network.opening import clicked, opened
 from normviz.ui.network.shown import Shown
 from normviz.ui.numbers import scientific
 
+Row = TypeVar("Row")
+
 RULES = Path(__file__).parents[3] / "assets" / "ridge.css"
 #: Numbers only: where the mark of the open layer lies on the chart, whose figure must not change for it.
 MARK = "<style>.st-key-nv-ridge-rows {{ --nv-top: {top:.1f}px; --nv-high: {high:d}px }}</style><i></i>"
+#: So many rows are drawn at a time: a browser needs seconds for thousands.
+MOST = 400
 #: A longer chart is moved within itself, at this height in pixels.
 HEIGHT = 760
+
+
+def first_rows(groups: Sequence[tuple[str, Sequence[Row]]]) -> list[tuple[str, Sequence[Row]]]:
+    """The first ``MOST`` rows of all groups, in order.
+
+    >>> [(title, len(rows)) for title, rows in first_rows([("a", range(300)), ("b", range(200)), ("c", [1])])]
+    [('a', 300), ('b', 100), ('c', 0)]
+    """
+    kept, room = [], MOST
+    for title, rows in groups:
+        kept.append((title, rows[:room]))
+        room -= len(kept[-1][1])
+    return kept
 
 
 def show_rows(shown: Shown, drawn: Ridge, key: str, alt: str, *, turn: bool = False) -> None:

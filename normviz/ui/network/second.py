@@ -68,6 +68,8 @@ def choose_second(c: Choices, plan: Plan, images: Images, place: DeltaGenerator)
         return compare_trace(c)
     if other.weights == "published" and not ready(c, other, place):
         return None
+    if what == "norm" and not plan.weights == other.weights == "random":
+        st.caption(c.say("network_page.with_own_weights"))
     asked, own = Asked(other, given.key), kept.own_for(other)
     run = obtain(c, asked, given, own, place)
     return None if run is None else Second(shown_of(asked, run, given, own, names[1]), names[0])

@@ -7,46 +7,20 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from normviz.extents import Own
 from normviz.figures.png import png
-from normviz.network_runs import Plan, Run
+from normviz.layer_sets import layer_sets
+from normviz.network_runs import Run
 from normviz.networks import NETWORKS
-from normviz.reference import FloatArray
-from normviz.ui.cached_network import labels, trained_as
+from normviz.softmax import softmax
+from normviz.ui.cached_network import labels
 from normviz.ui.choices import Choices
 from normviz.ui.network.inputs import Images
+from normviz.ui.network.trained import otherwise_trained
 
 MOST = 5
 #: Pixels of a picture in the table, and of its row.
 SIDE, ROW = 48, 56
-
-
-def probabilities(scores: FloatArray) -> FloatArray:
-    """Softmax over the classes, (N, classes): exp(s_i) / sum over j of exp(s_j); NaN where a score is no number.
-
-    >>> probabilities(np.array([[0.0, 0.0], [1000.0, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        powers = np.exp(scores - scores.max(1, keepdims=True))
-        return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
-
-
-def otherwise_trained(c: Choices, plan: Plan) -> list[str]:
-    """That the trained weights run with another activation or side than in their training; empty where they do not."""
-    if plan.weights != "trained":
-        return []
-    network = NETWORKS[plan.network]
-    trained = trained_as(plan.network, plan.norm)
-    here = network.chosen_activation(plan.activation), network.chosen_side(plan.side)
-    if here == trained:
-        return []
-    numbers = {
-        "trained": c.say(f"activation.{trained[0]}.name"),
-        "trained_side": trained[1],
-        "activation": c.say(f"activation.{here[0]}.name"),
-        "side": here[1],
-    }
-    return [c.say("network_page.otherwise_trained", **numbers)]
 
 
 def show_top(c: Choices, run: Run, images: Images) -> None:
@@ -59,7 +33,7 @@ def show_top(c: Choices, run: Run, images: Images) -> None:
     st.subheader(c.say("network_page.top"), anchor=False)
     if run.plan.weights == "random":
         st.warning(c.say("network_page.top_random"), icon=":material/casino:")
-    share = probabilities(run.scores)
+    share = softmax(run.scores)
     order = np.argsort(-share, axis=1, kind="stable")[:, :MOST]
     if images.truth and NETWORKS[run.plan.network].labels == images.kind and run.plan.weights != "random":
         right = sum(names[order[k, 0]] == truth for k, truth in enumerate(images.truth))
@@ -84,4 +58,18 @@ def show_top(c: Choices, run: Run, images: Images) -> None:
         height=40 + ROW * min(4, len(images.arrays)),
         key="network-top",
     )
-    st.caption(c.say("network_page.top_note" if run.plan.mode == "eval" else "network_page.top_note_train"))
+    st.caption(c.prose([c.say(f"network_page.top_{note}") for note in _notes(run)]))
+
+
+def _notes(run: Run) -> list[str]:
+    """What is to be known of these probabilities, as keys of words."""
+    plan = run.plan
+    if plan.mode == "eval":
+        return ["note"] + ["confident"] * (plan.weights != "random")
+    norms = map(layer_sets, run.trace.layers)
+    found = {
+        "train_batch": any(extent != Own() for one in norms if one for extent in one.extents("N")),
+        "train_dropout": any(layer.kind == "dropout" for layer in run.trace.layers),
+    }
+    there = [note for note, holds in found.items() if holds]
+    return ["note", *there] + ["train_choose"] * bool(there)

@@ -18,7 +18,7 @@ from normviz.ui.controls import pick
 from normviz.ui.literal import code, literal
 from normviz.ui.network.about import trace_caption
 from normviz.ui.network.opening import layer_names, open_layer, pick_layer
-from normviz.ui.network.rows import clickable, show_reading, show_rows
+from normviz.ui.network.rows import clickable, first_rows, show_reading, show_rows
 from normviz.ui.network.shown import Shown
 from normviz.ui.network.table import real
 
@@ -117,7 +117,10 @@ def _ridge(c: Choices, first: Shown, second: Shown, found: Comparison, names: tu
             )
             for part in parts
         ]
-    drawn = pair_ridge(first.trace, second.trace, groups, names, words=_words(c))
+    drawn = pair_ridge(first.trace, second.trace, first_rows(groups), names, words=_words(c))
+    count = sum(len(members) for _, members in groups)
+    if len(drawn.numbers) < count:
+        st.caption(c.say("network_view.two_first", count=f"{len(drawn.numbers):,}", all=f"{count:,}"))
     show_rows(
         first, drawn, f"two-ridge-{first.key}-{second.key}", _alt(c, len(drawn.numbers), names), turn=True
     )

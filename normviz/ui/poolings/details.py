@@ -29,7 +29,7 @@ def show_histograms(shown: Shown) -> None:
     chart(pool_histograms(shown.done, words=section(shown.c.lang, "ridge")), "pooling-ridge")
     before, after = shown.done.before, shown.done.after
     numbers = {"mean": before.mean, "std": before.std, "mean_after": after.mean, "std_after": after.std}
-    said = {name: amount(value).replace("-", "−") for name, value in numbers.items()}
+    said = {name: amount(value) for name, value in numbers.items()}
     text = [shown.kind("histograms", **said)]
     # Said only where it can be seen: a maximum raises the mean, a mean brings the values together.
     if after.mean > before.mean if shown.entry.largest else after.std < before.std:
