@@ -100,7 +100,8 @@ class Kept:
             torch.set_rng_state(self.random)
         if random.getstate() != self.random_python:
             random.setstate(self.random_python)
-        np.random.set_state(self.random_numpy)
+        if not all(map(np.array_equal, np.random.get_state(), self.random_numpy)):
+            np.random.set_state(self.random_numpy)
         for generator, state in zip(self.generators, self.states, strict=True):
             generator.set_state(state)
         if self.random_cuda:
